@@ -1,0 +1,141 @@
+//! The facts on which all routers of an instance must agree, and how they change without two
+//! masters: version, authentication, and in v2 the interval.
+//!
+//! A router that has the new value while its peers have the old is deaf to them and they to it.
+//! So after a change it *sends* the former form for [`SENDS_FORMER`] more, and *accepts* it for
+//! [`ACCEPTS_FORMER`]. Any peer that is changed within the first span has always understood and
+//! been understood: it goes on sending the former form until `2 × SENDS_FORMER` after the first
+//! router's change, and the rest is margin for adverts on their way and clocks of the rollout.
+
+use crate::config::{Authentication, Config, Version};
+use crate::output::Discard;
+use crate::packet::Advertisement;
+use crate::time::Time;
+use std::time::Duration;
+
+/// How far apart the members of an instance may learn of a change.
+pub(crate) const SENDS_FORMER: Duration = Duration::from_secs(10);
+/// Bounded: afterwards a router that was forgotten is reported, not tolerated.
+pub(crate) const ACCEPTS_FORMER: Duration = Duration::from_secs(30);
+/// Former forms remembered at once; the oldest goes.
+const REMEMBERED: usize = 4;
+
+/// What an advert looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) version: Version,
+    pub(crate) authentication: Authentication,
+    pub(crate) interval: Duration,
+}
+
+impl Form {
+    fn of(config: &Config) -> Self {
+        let Config {
+            version,
+            authentication,
+            interval,
+            ..
+        } = *config;
+        Self {
+            version,
+            authentication,
+            interval,
+        }
+    }
+
+    /// Whether a router of one form understands one of the other. In v3 the interval is learned
+    /// (RFC 9568 §6.4.2), not agreed on.
+    fn agrees_with(&self, other: &Self) -> bool {
+        match self.version {
+            Version::V2 => self == other,
+            Version::V3 => other.version == Version::V3,
+        }
+    }
+
+    /// RFC 3768 §7.1: authentication, then the interval, must match.
+    fn admits(&self, advert: &Advertisement<'_>) -> Result<(), Discard> {
+        if advert.version != self.version {
+            return Err(Discard::VersionMismatch);
+        }
+        match self.version {
+            Version::V3 => Ok(()),
+            Version::V2 if advert.authentication != self.authentication => {
+                Err(Discard::AuthenticationMismatch)
+            }
+            Version::V2 if advert.interval != self.interval => Err(Discard::IntervalMismatch),
+            Version::V2 => Ok(()),
+        }
+    }
+}
+
+/// The form in force, and the former ones that still are for a while.
+#[derive(Clone, Debug)]
+pub(crate) struct Forms {
+    current: Form,
+    sends: Option<(Form, Time)>,
+    accepts: Vec<(Form, Time)>,
+}
+
+impl Forms {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            current: Form::of(config),
+            sends: None,
+            accepts: Vec::new(),
+        }
+    }
+
+    /// What an advert sent now looks like.
+    pub(crate) fn sent(&self) -> Form {
+        self.sends.map_or(self.current, |(form, _)| form)
+    }
+
+    /// The configuration changed. `running` says whether anybody has been talked to yet.
+    pub(crate) fn change(&mut self, now: Time, config: &Config, running: Running) {
+        let former = std::mem::replace(&mut self.current, Form::of(config));
+        if running == Running::No {
+            self.sends = None;
+            self.accepts.clear();
+        } else if !self.current.agrees_with(&former) {
+            if self.accepts.len() == REMEMBERED {
+                self.accepts.remove(0);
+            }
+            self.accepts.push((former, now + ACCEPTS_FORMER));
+            // A second change within the span: peers may not have seen even the first.
+            let oldest = self.sends.map_or(former, |(form, _)| form);
+            self.sends = Some((oldest, now + SENDS_FORMER));
+        }
+    }
+
+    /// Whether the advert is of a form that is in force.
+    pub(crate) fn admit(&self, advert: &Advertisement<'_>) -> Result<(), Discard> {
+        let by_current = self.current.admits(advert);
+        let by_former = || {
+            self.accepts
+                .iter()
+                .any(|(form, _)| form.admits(advert).is_ok())
+        };
+        by_current.or_else(|why| if by_former() { Ok(()) } else { Err(why) })
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Time> {
+        let accepts = self.accepts.iter().map(|(_, until)| *until);
+        self.sends
+            .map(|(_, until)| until)
+            .into_iter()
+            .chain(accepts)
+            .min()
+    }
+
+    pub(crate) fn fire(&mut self, now: Time) {
+        self.sends = self.sends.filter(|(_, until)| *until > now);
+        self.accepts.retain(|(_, until)| *until > now);
+    }
+}
+
+/// Whether the router has left INIT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Running {
+    Yes,
+    No,
+}

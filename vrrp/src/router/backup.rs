@@ -1,0 +1,168 @@
+//! BACKUP (RFC 9568 §6.4.2): listen, and take over when the master is gone.
+
+use super::Router;
+use super::priority::Preempting;
+use crate::config::Priority;
+use crate::output::{Discard, Output, Reason};
+use crate::packet::Advertisement;
+use crate::state::{Backup, Expected, Heard, State};
+use crate::time::Time;
+use crate::timers;
+use std::net::IpAddr;
+
+impl Router {
+    /// Becomes BACKUP with a full Active_Down_Interval ahead, of `master` if one was heard.
+    pub(super) fn listen(&mut self, now: Time, master: Option<Heard>, reason: Reason) {
+        let interval = master.map_or(self.own_interval(), |master| master.interval);
+        let backup = Backup {
+            down: now + self.down_interval(interval, master),
+            expected: Expected::Silence,
+            interval,
+            master,
+            preempts: None,
+            since: now,
+        };
+        self.enter(now, State::Backup(backup), reason);
+    }
+
+    /// RFC 9568 §6.4.2, "If an ADVERTISEMENT is received".
+    pub(super) fn heard_as_backup(
+        &mut self,
+        now: Time,
+        mut backup: Backup,
+        source: IpAddr,
+        advert: &Advertisement<'_>,
+    ) {
+        let from_master = backup.master.is_some_and(|master| master.address == source);
+        let rank = self.rank(backup.master);
+        let Some(theirs) = Priority::new(advert.priority) else {
+            return self.resignation_heard(now, backup, source);
+        };
+        let followed = backup.follow(now, source, theirs, advert);
+        if theirs >= self.effective_priority() {
+            backup.preempts = None;
+            self.restart_down_timer(now, &mut backup, source, advert);
+        } else if rank.is_some() && !followed {
+            let why = Discard::NotCurrentMaster;
+            return self.outputs.push_back(Output::Discarded { source, why });
+        } else {
+            backup
+                .preempts
+                .get_or_insert(now + self.config.preempt_delay);
+            let rank = rank.filter(|_| from_master);
+            match self.preempting(now, &backup, source, theirs, rank) {
+                Preempting::Never => self.restart_down_timer(now, &mut backup, source, advert),
+                // RFC 9568 §6.4.2: "Discard the ADVERTISEMENT"; the timer runs on.
+                Preempting::ByTimer => {
+                    backup.expected = Expected::Preemption {
+                        master: source,
+                        theirs,
+                    };
+                }
+                Preempting::AtOnce(rank) => {
+                    let expected = Expected::Preemption {
+                        master: source,
+                        theirs,
+                    };
+                    backup.hasten(now + rank.slot(), expected);
+                }
+            }
+        }
+        self.state = State::Backup(backup);
+    }
+
+    /// RFC 9568 §6.4.2, "If the Priority in the ADVERTISEMENT is zero": wait the skew only.
+    fn resignation_heard(&mut self, now: Time, mut backup: Backup, source: IpAddr) {
+        let from_master = backup.master.is_some_and(|master| master.address == source);
+        let wait = match self.rank(backup.master) {
+            Some(_) if !from_master => {
+                let why = Discard::NotCurrentMaster;
+                return self.outputs.push_back(Output::Discarded { source, why });
+            }
+            Some(rank) => rank.slot(),
+            None => self.skew(backup.interval),
+        };
+        if let Some(master) = backup.master.as_mut().filter(|_| from_master) {
+            master.resigned = true;
+        }
+        // Repeated for safety, so a repetition must not start the wait again.
+        backup.hasten(now + wait, Expected::Resignation { master: source });
+        self.state = State::Backup(backup);
+    }
+
+    /// RFC 9568 §6.4.2: learn the interval, then start Active_Down_Timer again.
+    fn restart_down_timer(
+        &mut self,
+        now: Time,
+        backup: &mut Backup,
+        source: IpAddr,
+        advert: &Advertisement<'_>,
+    ) {
+        self.compare_interval(source, advert);
+        backup.interval = advert.interval;
+        backup.down = now + self.down_interval(backup.interval, backup.master);
+        backup.expected = Expected::Silence;
+    }
+
+    /// RFC 9568 §6.4.2, "If the Active_Down_Timer fires".
+    pub(super) fn backup_fires(&mut self, now: Time, backup: Backup) {
+        if backup.down > now {
+            return;
+        }
+        let reason = match backup.expected {
+            Expected::Silence => Reason::MasterSilent {
+                master: backup.master.map(|master| master.address),
+                silent: now - backup.master.map_or(backup.since, |master| master.at),
+            },
+            Expected::Resignation { master } => Reason::MasterResigned { master },
+            Expected::Preemption { master, theirs } => {
+                let ours = self.effective_priority();
+                Reason::Preempted {
+                    master,
+                    theirs,
+                    ours,
+                }
+            }
+        };
+        self.become_master(now, reason);
+    }
+}
+
+impl Backup {
+    /// Whether the sender is the current master as far as one can tell, remembering it if so.
+    ///
+    /// A router that outranks the one believed in will be master in a moment, because that one
+    /// gives way; one that does not is master only if that one resigned or has stopped.
+    fn follow(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        theirs: Priority,
+        advert: &Advertisement<'_>,
+    ) -> bool {
+        let follows = self.master.is_none_or(|master| {
+            master.address == source
+                || master.resigned
+                || (theirs, source) > (master.priority, master.address)
+                || now - master.at > timers::quiet(master.interval)
+        });
+        if follows {
+            let interval = advert.interval;
+            let (address, priority) = (source, theirs);
+            self.master = Some(Heard {
+                address,
+                priority,
+                interval,
+                at: now,
+                resigned: false,
+            });
+        }
+        follows
+    }
+
+    /// Brings the down timer forward, never back.
+    fn hasten(&mut self, at: Time, expected: Expected) {
+        self.down = self.down.min(at);
+        self.expected = expected;
+    }
+}

@@ -1,0 +1,98 @@
+//! What this router's priority is worth: the effective priority, whether it may preempt, and how
+//! long it waits for its turn.
+
+use super::Router;
+use crate::config::{Preemption, Priority};
+use crate::state::{Backup, Heard};
+use crate::takeover::{self, Fitness, Rank};
+use crate::time::Time;
+use crate::timers;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What a backup may make of an advert lower than its own priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preempting {
+    /// Nothing: the timer starts again.
+    Never,
+    /// RFC 9568 §6.4.2: discard it and let the timer run.
+    ByTimer,
+    /// Fast takeover: the current master itself has said so.
+    AtOnce(Rank),
+}
+
+impl Router {
+    /// Base priority with weights; what the next advert would carry.
+    pub fn effective_priority(&self) -> Priority {
+        let weight = if self.presumed_fit {
+            self.health.full_weight
+        } else {
+            self.health.weight
+        };
+        self.config.priority.with_weight(weight)
+    }
+
+    /// Active_Down_Interval (RFC 9568 §6.1), with the rank instead of the skew where there is one.
+    pub(super) fn down_interval(&self, interval: Duration, master: Option<Heard>) -> Duration {
+        let skew = match self.rank(master) {
+            Some(rank) => rank.skew(interval),
+            None => self.skew(interval),
+        };
+        timers::silence(&self.config, interval) + skew
+    }
+
+    /// Place among the successors of `master`; `None` for rfc.
+    pub(super) fn rank(&self, master: Option<Heard>) -> Option<Rank> {
+        let full = self.config.priority.with_weight(self.health.full_weight);
+        let fitness = if self.effective_priority() < full {
+            Fitness::Weakened
+        } else {
+            Fitness::Full
+        };
+        takeover::rank(
+            &self.config,
+            self.primary,
+            master.map(|master| master.address),
+            fitness,
+        )
+    }
+
+    /// Whether the checks have all spoken, and none recovered a moment ago.
+    pub(super) fn is_settled(&self, now: Time) -> bool {
+        let recovering = self
+            .recovered
+            .is_some_and(|at| now < at + self.config.recover_delay);
+        !self.health.pending && !recovering
+    }
+
+    /// What an advert of `theirs`, below our own priority, allows. `rank` is given if it comes
+    /// from the router that was current master before it.
+    pub(super) fn preempting(
+        &self,
+        now: Time,
+        backup: &Backup,
+        source: IpAddr,
+        theirs: Priority,
+        rank: Option<Rank>,
+    ) -> Preempting {
+        if !self.is_settled(now) {
+            return Preempting::Never;
+        }
+        // RFC 9568 §6.1: the owner preempts whatever Preempt_Mode says.
+        if self.config.preemption == Preemption::NoPreempt && !self.config.priority.is_owner() {
+            // Sticky unless unhealthy: a master below its own base priority is asking to be
+            // relieved.
+            let is_below_its_base = (self.config.members.iter())
+                .any(|member| member.address == Some(source) && theirs < member.priority);
+            return match rank {
+                Some(rank) if is_below_its_base => Preempting::AtOnce(rank),
+                _ => Preempting::Never,
+            };
+        }
+        match (backup.preempts, rank) {
+            (Some(at), _) if now < at => Preempting::Never,
+            (_, Some(rank)) => Preempting::AtOnce(rank),
+            (_, None) => Preempting::ByTimer,
+        }
+    }
+}
