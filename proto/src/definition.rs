@@ -1,0 +1,60 @@
+//! Definitions of any kind, their keys, and sets of them.
+
+use crate::field::{choice, mirrored, name, present};
+use crate::malformed::{Malformed, Under};
+use crate::v1;
+use crate::v1::definition::Spec;
+use vipfleet_model::{Definition, Key, Kind};
+
+mirrored!(Kind, v1::Kind, Check, Instance);
+
+impl From<Key> for v1::DefinitionKey {
+    fn from(Key { kind, name }: Key) -> Self {
+        Self {
+            kind: v1::Kind::from(kind).into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl TryFrom<v1::DefinitionKey> for Key {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::DefinitionKey) -> Result<Self, Malformed> {
+        Ok(Self {
+            kind: choice::<v1::Kind, _>(wire.kind, "kind")?,
+            name: name(wire.name, "name")?,
+        })
+    }
+}
+
+impl From<Definition> for v1::Definition {
+    fn from(definition: Definition) -> Self {
+        let (name, spec) = match definition {
+            Definition::Instance { name, spec } => (name, Spec::Instance((*spec).into())),
+            Definition::Check { name, spec } => (name, Spec::Check(spec.into())),
+        };
+        Self {
+            name: name.into(),
+            spec: Some(spec),
+        }
+    }
+}
+
+impl TryFrom<v1::Definition> for Definition {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::Definition) -> Result<Self, Malformed> {
+        let name = name(wire.name, "name")?;
+        Ok(match present(wire.spec, "spec")? {
+            Spec::Instance(instance) => Self::Instance {
+                name,
+                spec: Box::new(instance.try_into().under("instance")?),
+            },
+            Spec::Check(check) => Self::Check {
+                name,
+                spec: check.try_into().under("check")?,
+            },
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! Status of instances and nodes, as the server answers it.
