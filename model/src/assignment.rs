@@ -1,0 +1,83 @@
+//! What one node must run now. Derived purely from definitions and node facts
+//! ([`crate::placement`]), or from a keepalived.conf by a stand-alone agent.
+
+mod engine;
+
+use crate::address::VirtualAddress;
+use crate::check::NamedCheck;
+use crate::instance::{Authentication, Checksum, Garp, Notify, Takeover, Track, Transport};
+use crate::name::Name;
+use crate::span::Span;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+pub use engine::EngineConfigError;
+
+/// The content of an assignment. Generation, fleet and epoch travel beside it, so that equal
+/// content has an equal hash whatever the revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Assignment {
+    /// Sorted by name.
+    pub instances: Vec<AssignedInstance>,
+    /// Every check that a tracked name refers to; sorted by name.
+    pub checks: Vec<NamedCheck>,
+}
+
+/// One instance as one node runs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedInstance {
+    pub name: Name,
+    pub virtual_router_id: u8,
+    pub version: u8,
+    pub interface: String,
+    pub priority: u8,
+    pub virtual_addresses: Vec<VirtualAddress>,
+    pub excluded_addresses: Vec<VirtualAddress>,
+    pub advert_interval: Span,
+    pub preempt: bool,
+    pub preempt_delay: Span,
+    pub startup_delay: Span,
+    pub recover_delay: Span,
+    pub takeover: Takeover,
+    pub down_adverts: u8,
+    pub authentication: Authentication,
+    pub checksum: Checksum,
+    pub transport: Transport,
+    pub members_only: bool,
+    pub garp: Garp,
+    pub virtual_mac: bool,
+    /// All members, this node included.
+    pub members: Vec<AssignedMember>,
+    /// Whether `members` is the whole instance; false for a stand-alone agent.
+    pub members_complete: bool,
+    /// Source address of adverts when the operator named one.
+    pub source_address: Option<IpAddr>,
+    pub track: Vec<Track>,
+    pub notify: Vec<Notify>,
+}
+
+/// One member as every member sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedMember {
+    /// `None` for a unicast peer of a stand-alone agent, which knows addresses only.
+    pub node: Option<Name>,
+    pub address: Option<IpAddr>,
+    pub priority: u8,
+    pub external: bool,
+    pub this: bool,
+}
+
+impl Assignment {
+    /// SHA-256 over the canonical JSON, in lower-case hex.
+    pub fn hash(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(&text)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}

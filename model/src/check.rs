@@ -1,0 +1,264 @@
+//! The Check definition: one probe and how its results are counted.
+
+use crate::name::Name;
+use crate::span::Span;
+use serde::{Deserialize, Serialize};
+
+/// `spec` of `kind: Check`: exactly one probe, named by its own field beside the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "wire::Written", into = "wire::Written")]
+pub struct Check {
+    pub probe: Probe,
+    pub interval: Span,
+    /// Default: the interval.
+    pub timeout: Option<Span>,
+    /// Results in a row that make it up.
+    pub rise: u16,
+    /// Results in a row that make it down.
+    pub fall: u16,
+    /// Down must last this long before it counts.
+    pub down_delay: Span,
+}
+
+/// What is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A process exists; its death is seen at once through a pidfd.
+    Process(ProcessProbe),
+    /// A GET answers with the expected status.
+    Http(HttpProbe),
+    /// A TCP connection is accepted.
+    Tcp(TcpProbe),
+    /// A program exits 0.
+    Exec(ExecProbe),
+    /// A file exists.
+    File(FileProbe),
+    /// An interface is up with carrier.
+    Interface(InterfaceProbe),
+}
+
+/// Exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub enum ProcessProbe {
+    /// Name of the executable, as in /proc/PID/comm or the base name of its first argument.
+    Name(String),
+    /// File that holds the pid.
+    PidFile(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HttpProbe {
+    /// `http://HOST[:PORT]/PATH`.
+    pub url: String,
+    #[serde(default = "ok_status", skip_serializing_if = "is_ok_status")]
+    pub expect_status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpProbe {
+    /// `HOST:PORT`.
+    pub address: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecProbe {
+    /// Pushed by a server: a file name inside the agent's exec dir. Stand-alone: a path.
+    pub file: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileProbe {
+    pub path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterfaceProbe {
+    pub name: String,
+}
+
+/// A check with its name, as an assignment carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedCheck {
+    pub name: Name,
+    pub spec: Check,
+}
+
+impl Check {
+    /// A probe with every default.
+    pub fn new(probe: Probe) -> Self {
+        Self {
+            probe,
+            interval: one_second(),
+            timeout: None,
+            rise: one(),
+            fall: one(),
+            down_delay: Span::default(),
+        }
+    }
+
+    /// How long one probe may take.
+    pub fn timeout(&self) -> Span {
+        self.timeout.unwrap_or(self.interval)
+    }
+}
+
+impl Probe {
+    /// Fields of a Check that name a probe.
+    pub const KINDS: [&str; 6] = ["process", "http", "tcp", "exec", "file", "interface"];
+
+    /// As documents write it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Process(_) => "process",
+            Self::Http(_) => "http",
+            Self::Tcp(_) => "tcp",
+            Self::Exec(_) => "exec",
+            Self::File(_) => "file",
+            Self::Interface(_) => "interface",
+        }
+    }
+}
+
+impl HttpProbe {
+    /// A GET that expects 200.
+    pub fn new(url: String) -> Self {
+        Self {
+            url,
+            expect_status: ok_status(),
+        }
+    }
+}
+
+/// The message for a check without its one probe.
+pub(crate) fn wrong_probes(found: &[&str]) -> String {
+    let has = if found.is_empty() {
+        "none".to_owned()
+    } else {
+        found.join(" and ")
+    };
+    format!(
+        "a check has exactly one of {}; this one has {has}",
+        Probe::KINDS.join(", ")
+    )
+}
+
+mod wire {
+    use super::{
+        Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, TcpProbe,
+    };
+    use crate::span::Span;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Clone, Default, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    pub(super) struct Written {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<ProcessProbe>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        http: Option<HttpProbe>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tcp: Option<TcpProbe>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exec: Option<ExecProbe>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<FileProbe>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        interface: Option<InterfaceProbe>,
+        #[serde(default = "super::one_second")]
+        interval: Span,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout: Option<Span>,
+        #[serde(default = "super::one", skip_serializing_if = "is_one")]
+        rise: u16,
+        #[serde(default = "super::one", skip_serializing_if = "is_one")]
+        fall: u16,
+        #[serde(default, skip_serializing_if = "Span::is_zero")]
+        down_delay: Span,
+    }
+
+    // serde hands the field by reference.
+    fn is_one(count: &u16) -> bool {
+        *count == super::one()
+    }
+
+    impl TryFrom<Written> for Check {
+        type Error = String;
+
+        fn try_from(it: Written) -> Result<Self, String> {
+            let probes = [
+                it.process.map(Probe::Process),
+                it.http.map(Probe::Http),
+                it.tcp.map(Probe::Tcp),
+                it.exec.map(Probe::Exec),
+                it.file.map(Probe::File),
+                it.interface.map(Probe::Interface),
+            ];
+            let mut probes = probes.into_iter().flatten().collect::<Vec<_>>();
+            let kinds = probes.iter().map(Probe::kind).collect::<Vec<_>>();
+            let wrong = super::wrong_probes(&kinds);
+            let probe = if probes.len() == 1 {
+                probes.pop()
+            } else {
+                None
+            };
+            Ok(Self {
+                probe: probe.ok_or(wrong)?,
+                interval: it.interval,
+                timeout: it.timeout,
+                rise: it.rise,
+                fall: it.fall,
+                down_delay: it.down_delay,
+            })
+        }
+    }
+
+    impl From<Check> for Written {
+        fn from(check: Check) -> Self {
+            let mut written = Self {
+                interval: check.interval,
+                timeout: check.timeout,
+                rise: check.rise,
+                fall: check.fall,
+                down_delay: check.down_delay,
+                ..Self::default()
+            };
+            match check.probe {
+                Probe::Process(probe) => written.process = Some(probe),
+                Probe::Http(probe) => written.http = Some(probe),
+                Probe::Tcp(probe) => written.tcp = Some(probe),
+                Probe::Exec(probe) => written.exec = Some(probe),
+                Probe::File(probe) => written.file = Some(probe),
+                Probe::Interface(probe) => written.interface = Some(probe),
+            }
+            written
+        }
+    }
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn ok_status() -> u16 {
+    200
+}
+
+// serde hands the field by reference.
+fn is_ok_status(status: &u16) -> bool {
+    *status == ok_status()
+}
+
+fn one_second() -> Span {
+    Span::from_secs(1)
+}

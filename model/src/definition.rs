@@ -1,0 +1,117 @@
+//! A definition of any kind, and a set of them.
+
+use crate::check::Check;
+use crate::instance::Instance;
+use crate::name::Name;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What kinds of definition there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    Check,
+    Instance,
+}
+
+impl Kind {
+    pub const ALL: [Self; 2] = [Self::Check, Self::Instance];
+
+    /// As documents write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Check => "Check",
+            Self::Instance => "Instance",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a definition is found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    pub kind: Kind,
+    pub name: Name,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// `kind` + `name` + `spec`. Its canonical text is [`crate::document::to_json`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Definition {
+    Instance { name: Name, spec: Box<Instance> },
+    Check { name: Name, spec: Check },
+}
+
+impl Definition {
+    pub fn key(&self) -> Key {
+        Key {
+            kind: self.kind(),
+            name: self.name().clone(),
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Instance { .. } => Kind::Instance,
+            Self::Check { .. } => Kind::Check,
+        }
+    }
+
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Instance { name, .. } | Self::Check { name, .. } => name,
+        }
+    }
+}
+
+/// The whole of a fleet's definitions, by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Definitions(pub BTreeMap<Key, Definition>);
+
+impl Definitions {
+    pub fn instances(&self) -> impl Iterator<Item = (&Name, &Instance)> {
+        self.0.values().filter_map(|definition| match definition {
+            Definition::Instance { name, spec } => Some((name, spec.as_ref())),
+            Definition::Check { .. } => None,
+        })
+    }
+
+    pub fn checks(&self) -> impl Iterator<Item = (&Name, &Check)> {
+        self.0.values().filter_map(|definition| match definition {
+            Definition::Check { name, spec } => Some((name, spec)),
+            Definition::Instance { .. } => None,
+        })
+    }
+
+    pub fn check(&self, name: &Name) -> Option<&Check> {
+        match self.0.get(&Key {
+            kind: Kind::Check,
+            name: name.clone(),
+        })? {
+            Definition::Check { spec, .. } => Some(spec),
+            Definition::Instance { .. } => None,
+        }
+    }
+}
+
+impl FromIterator<Definition> for Definitions {
+    fn from_iter<I: IntoIterator<Item = Definition>>(definitions: I) -> Self {
+        Self(
+            definitions
+                .into_iter()
+                .map(|definition| (definition.key(), definition))
+                .collect(),
+        )
+    }
+}

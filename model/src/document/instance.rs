@@ -1,0 +1,208 @@
+//! The spec of an Instance, read field by field so that every finding is noted. Names and
+//! defaults are those of [`crate::instance`]; a round-trip test keeps the two together.
+
+use super::fields::{Context, Fields, Spot, list};
+use super::scalar::{boolean, choice, duration, integer, ip, name, secret, text};
+use super::tree::Value;
+use crate::address::{Scope, VirtualAddress};
+use crate::instance::{
+    Authentication, Checksum, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track, Transport,
+};
+
+pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Instance> {
+    let mut fields = Fields::of(context, spot)?;
+    let before = context.findings.0.len();
+    let id = fields.required(context, "virtualRouterId", |c, s| integer(c, s, "1 to 255"));
+    let version = fields.optional(context, "version", |c, s| integer(c, s, "2 to 3"));
+    let addresses = fields.required(context, "virtualAddresses", addresses);
+    let excluded = fields.optional(context, "excludedAddresses", self::addresses);
+    let interval = fields.optional(context, "advertInterval", duration);
+    let preempt = fields.optional(context, "preempt", boolean);
+    let preempt_delay = fields.optional(context, "preemptDelay", duration);
+    let startup_delay = fields.optional(context, "startupDelay", duration);
+    let recover_delay = fields.optional(context, "recoverDelay", duration);
+    let takeover = fields.optional(context, "takeover", |c, s| {
+        choice(c, s, &[("rfc", Takeover::Rfc), ("fast", Takeover::Fast)])
+    });
+    let down_adverts = fields.optional(context, "downAdverts", |c, s| integer(c, s, "2 to 10"));
+    let authentication = fields.optional(context, "authentication", authentication);
+    let checksum = fields.optional(context, "checksum", |c, s| {
+        let forms = [
+            ("pseudo-header", Checksum::PseudoHeader),
+            ("message", Checksum::Message),
+        ];
+        choice(c, s, &forms)
+    });
+    let transport = fields.optional(context, "transport", |c, s| {
+        choice(
+            c,
+            s,
+            &[
+                ("multicast", Transport::Multicast),
+                ("unicast", Transport::Unicast),
+            ],
+        )
+    });
+    let members_only = fields.optional(context, "membersOnly", boolean);
+    let garp = fields.optional(context, "garp", garp);
+    let virtual_mac = fields.optional(context, "virtualMac", boolean);
+    let members = fields.required(context, "members", |c, s| list(c, s, member));
+    let tracked = fields.optional(context, "track", tracks);
+    let notify = fields.optional(context, "notify", |c, s| list(c, s, hook));
+    fields.finish(context);
+
+    let plain = Instance::new(id?, addresses?, members?);
+    let instance = Instance {
+        version: version.flatten().unwrap_or(plain.version),
+        excluded_addresses: excluded.flatten().unwrap_or_default(),
+        advert_interval: interval.flatten().unwrap_or(plain.advert_interval),
+        preempt: preempt.flatten().unwrap_or(plain.preempt),
+        preempt_delay: preempt_delay.flatten().unwrap_or(plain.preempt_delay),
+        startup_delay: startup_delay.flatten().unwrap_or(plain.startup_delay),
+        recover_delay: recover_delay.flatten().unwrap_or(plain.recover_delay),
+        takeover: takeover.flatten().unwrap_or_default(),
+        down_adverts: down_adverts.flatten().unwrap_or(plain.down_adverts),
+        authentication: authentication.flatten().unwrap_or_default(),
+        checksum: checksum.flatten().unwrap_or_default(),
+        transport: transport.flatten().unwrap_or_default(),
+        members_only: members_only.flatten().unwrap_or_default(),
+        garp: garp.flatten().unwrap_or_default(),
+        virtual_mac: virtual_mac.flatten().unwrap_or_default(),
+        track: tracked.flatten().unwrap_or_default(),
+        notify: notify.flatten().unwrap_or_default(),
+        ..plain
+    };
+    // A finding below an optional field left that field at its default: not what was meant.
+    (context.findings.0.len() == before).then_some(instance)
+}
+
+fn addresses(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Vec<VirtualAddress>> {
+    list(context, spot, address)
+}
+
+fn address(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress> {
+    if !matches!(spot.node.value, Value::Mapping(_)) {
+        return net(context, spot);
+    }
+    let mut fields = Fields::of(context, spot)?;
+    let net = fields.required(context, "address", net);
+    let dev = fields.optional(context, "dev", text);
+    let label = fields.optional(context, "label", text);
+    let scope = fields.optional(context, "scope", |c, s| {
+        let scopes = [
+            ("global", Scope::Global),
+            ("site", Scope::Site),
+            ("link", Scope::Link),
+            ("host", Scope::Host),
+        ];
+        choice(c, s, &scopes)
+    });
+    let broadcast = fields.optional(context, "broadcast", ip);
+    fields.finish(context);
+    Some(VirtualAddress {
+        dev: dev.flatten(),
+        label: label.flatten(),
+        scope: scope.flatten().unwrap_or_default(),
+        broadcast: broadcast.flatten(),
+        ..net?
+    })
+}
+
+fn net(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress> {
+    let read = match &spot.node.value {
+        Value::Scalar { text, .. } => text.parse().ok(),
+        _ => None,
+    };
+    if read.is_none() {
+        let remedy = "write it as 192.0.2.10, 192.0.2.10/24 or 2001:db8::10";
+        context.wrong(spot, "an address", remedy);
+    }
+    read
+}
+
+fn authentication(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Authentication> {
+    let mut fields = Fields::of(context, spot)?;
+    let pass = fields.required(context, "type", |c, s| {
+        choice(c, s, &[("none", false), ("pass", true)])
+    });
+    let authentication = match pass {
+        Some(true) => fields
+            .required(context, "password", secret)
+            .map(|password| Authentication::Pass { password }),
+        Some(false) => Some(Authentication::None),
+        None => {
+            fields.spot("password");
+            None
+        }
+    };
+    fields.finish(context);
+    authentication
+}
+
+fn garp(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Garp> {
+    let mut fields = Fields::of(context, spot)?;
+    let repeat = fields.optional(context, "repeat", |c, s| integer(c, s, "1 to 255"));
+    let delay = fields.optional(context, "delay", duration);
+    let refresh = fields.optional(context, "refresh", duration);
+    fields.finish(context);
+    let plain = Garp::default();
+    Some(Garp {
+        repeat: repeat.flatten().unwrap_or(plain.repeat),
+        delay: delay.flatten().unwrap_or(plain.delay),
+        refresh: refresh.flatten().unwrap_or(plain.refresh),
+    })
+}
+
+fn member(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Member> {
+    let mut fields = Fields::of(context, spot)?;
+    let node = fields.required(context, "node", name);
+    let interface = fields.required(context, "interface", text);
+    let priority = fields.required(context, "priority", |c, s| integer(c, s, "1 to 255"));
+    let address = fields.optional(context, "address", ip);
+    let external = fields.optional(context, "external", boolean);
+    let track = fields.optional(context, "track", tracks);
+    fields.finish(context);
+    Some(Member {
+        node: node?,
+        interface: interface?,
+        priority: priority?,
+        address: address.flatten(),
+        external: external.flatten().unwrap_or_default(),
+        track: track.flatten().unwrap_or_default(),
+    })
+}
+
+fn tracks(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Vec<Track>> {
+    list(context, spot, |context, spot| {
+        let mut fields = Fields::of(context, spot)?;
+        let check = fields.required(context, "check", name);
+        let weight = fields.optional(context, "weight", |c, s| integer(c, s, "-253 to 253"));
+        let reverse = fields.optional(context, "reverse", boolean);
+        fields.finish(context);
+        Some(Track {
+            check: check?,
+            weight: weight.flatten().unwrap_or_default(),
+            reverse: reverse.flatten().unwrap_or_default(),
+        })
+    })
+}
+
+fn hook(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Notify> {
+    let mut fields = Fields::of(context, spot)?;
+    let on = fields.required(context, "on", |c, s| {
+        let events = [
+            ("master", NotifyOn::Master),
+            ("backup", NotifyOn::Backup),
+            ("fault", NotifyOn::Fault),
+            ("stop", NotifyOn::Stop),
+            ("any", NotifyOn::Any),
+        ];
+        choice(c, s, &events)
+    });
+    let exec = fields.required(context, "exec", text);
+    fields.finish(context);
+    Some(Notify {
+        on: on?,
+        exec: exec?,
+    })
+}

@@ -1,0 +1,33 @@
+//! The domain of vipfleet: what an operator declares ([`definition`]), what one node must run
+//! ([`assignment`]), what one node observed ([`report`]), and the pure functions between them.
+//!
+//! Three nouns, never one shared type. Pure: no file, no socket, no clock, no async.
+
+pub mod address;
+pub mod assignment;
+pub mod check;
+pub mod definition;
+pub mod document;
+pub mod finding;
+pub mod instance;
+pub mod keepalived;
+pub mod name;
+pub mod node;
+pub mod ownership;
+pub mod placement;
+pub mod redaction;
+pub mod report;
+pub mod secret;
+pub mod span;
+pub mod validate;
+
+pub use address::VirtualAddress;
+pub use assignment::Assignment;
+pub use check::Check;
+pub use definition::{Definition, Definitions, Key, Kind};
+pub use document::Placed;
+pub use finding::{Finding, Findings, Place, Severity};
+pub use instance::Instance;
+pub use name::Name;
+pub use node::{InterfaceFacts, NodeFacts};
+pub use report::NodeReport;

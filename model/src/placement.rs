@@ -1,0 +1,165 @@
+//! From definitions and node facts to what each node must run. Called by the server whenever
+//! either changes; pure and deterministic, so that replicas agree without talking.
+//!
+//! Absent: generations (they travel beside an assignment), and any idea of which node is alive:
+//! placement never takes a VIP away from a silent node.
+
+use crate::assignment::{AssignedInstance, AssignedMember, Assignment};
+use crate::check::NamedCheck;
+use crate::definition::Definitions;
+use crate::instance::{Instance, Member, Track};
+use crate::name::Name;
+use crate::node::NodeFacts;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The assignment of every node that has facts or is a member of an instance; empty where
+/// nothing runs. A member that is `external` runs nothing of ours.
+pub fn place(
+    definitions: &Definitions,
+    facts: &BTreeMap<Name, NodeFacts>,
+) -> BTreeMap<Name, Assignment> {
+    let mut instances = facts
+        .keys()
+        .map(|node| (node.clone(), Vec::new()))
+        .collect::<BTreeMap<Name, Vec<AssignedInstance>>>();
+    for (name, instance) in definitions.instances() {
+        let members = members(instance, facts);
+        for (index, member) in instance.members.iter().enumerate() {
+            if !member.external {
+                let assigned = assigned(definitions, name, instance, &members, index);
+                instances
+                    .entry(member.node.clone())
+                    .or_default()
+                    .push(assigned);
+            }
+        }
+    }
+    let finish = |(node, instances)| (node, with_checks(definitions, instances));
+    instances.into_iter().map(finish).collect()
+}
+
+/// The assignment of one node: what [`place`] gives for it.
+pub fn place_node(
+    definitions: &Definitions,
+    facts: &BTreeMap<Name, NodeFacts>,
+    node: &Name,
+) -> Assignment {
+    let mut instances = Vec::new();
+    for (name, instance) in definitions.instances() {
+        let here = |member: &&Member| member.node == *node && !member.external;
+        if instance.members.iter().any(|member| here(&member)) {
+            let members = members(instance, facts);
+            for (index, _) in instance
+                .members
+                .iter()
+                .enumerate()
+                .filter(|(_, it)| here(it))
+            {
+                instances.push(assigned(definitions, name, instance, &members, index));
+            }
+        }
+    }
+    with_checks(definitions, instances)
+}
+
+/// The address that a member's adverts come from: the operator's word, else the node's own
+/// primary address of the instance's family on that interface.
+pub fn member_address(
+    instance: &Instance,
+    member: &Member,
+    facts: &BTreeMap<Name, NodeFacts>,
+) -> Option<IpAddr> {
+    member.address.or_else(|| {
+        let ipv4 = instance.virtual_addresses.first()?.ip().is_ipv4();
+        let interface = facts.get(&member.node)?.interface(&member.interface)?;
+        let mut own = interface.addresses.iter().map(ipnet::IpNet::addr);
+        own.find(|address| match address {
+            IpAddr::V4(_) => ipv4,
+            // Adverts over IPv6 come from a link-local address (RFC 9568 §5.1.2.1).
+            IpAddr::V6(address) => !ipv4 && address.is_unicast_link_local(),
+        })
+    })
+}
+
+/// Tracked by this member: the instance's list, then its own; where both name a check, its own
+/// entry counts. A name that no Check has is left out: [`crate::validate`] refuses it.
+fn tracked(definitions: &Definitions, instance: &Instance, member: &Member) -> Vec<Track> {
+    let mut tracks = Vec::<Track>::new();
+    for track in instance.track.iter().chain(&member.track) {
+        if definitions.check(&track.check).is_none() {
+            continue;
+        }
+        match tracks.iter_mut().find(|it| it.check == track.check) {
+            Some(earlier) => *earlier = track.clone(),
+            None => tracks.push(track.clone()),
+        }
+    }
+    tracks
+}
+
+fn members(instance: &Instance, facts: &BTreeMap<Name, NodeFacts>) -> Vec<AssignedMember> {
+    let member = |member: &Member| AssignedMember {
+        node: Some(member.node.clone()),
+        address: member_address(instance, member, facts),
+        priority: member.priority,
+        external: member.external,
+        this: false,
+    };
+    instance.members.iter().map(member).collect()
+}
+
+fn assigned(
+    definitions: &Definitions,
+    name: &Name,
+    instance: &Instance,
+    members: &[AssignedMember],
+    index: usize,
+) -> AssignedInstance {
+    let member = &instance.members[index];
+    let mut members = members.to_vec();
+    members[index].this = true;
+    AssignedInstance {
+        name: name.clone(),
+        virtual_router_id: instance.virtual_router_id,
+        version: instance.version,
+        interface: member.interface.clone(),
+        priority: member.priority,
+        virtual_addresses: instance.virtual_addresses.clone(),
+        excluded_addresses: instance.excluded_addresses.clone(),
+        advert_interval: instance.advert_interval,
+        preempt: instance.preempt,
+        preempt_delay: instance.preempt_delay,
+        startup_delay: instance.startup_delay,
+        recover_delay: instance.recover_delay,
+        takeover: instance.takeover,
+        down_adverts: instance.down_adverts,
+        authentication: instance.authentication.clone(),
+        checksum: instance.checksum,
+        transport: instance.transport,
+        members_only: instance.members_only,
+        garp: instance.garp,
+        virtual_mac: instance.virtual_mac,
+        members,
+        members_complete: true,
+        source_address: member.address,
+        track: tracked(definitions, instance, member),
+        notify: instance.notify.clone(),
+    }
+}
+
+/// Instances come in order of their names, since definitions are kept so.
+fn with_checks(definitions: &Definitions, instances: Vec<AssignedInstance>) -> Assignment {
+    let names = instances
+        .iter()
+        .flat_map(|instance| instance.track.iter().map(|track| &track.check))
+        .collect::<BTreeSet<_>>();
+    let named = |name: &Name| {
+        Some(NamedCheck {
+            name: name.clone(),
+            spec: definitions.check(name)?.clone(),
+        })
+    };
+    let checks = names.into_iter().filter_map(named).collect();
+    Assignment { instances, checks }
+}
