@@ -18,6 +18,7 @@ pub use record::{
     Change, ChangeRecord, DefinitionChange, Event, EventKind, FleetIdentity, NodeRecord, Rejection,
     ReplicaRecord, Revision, Snapshot, StoredTransition, TransitionPage,
 };
+pub use timeline::HistoryBounds;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -70,8 +71,11 @@ pub trait Store: Send + Sync + fmt::Debug {
     ) -> Result<(), StoreError>;
 
     /// Transitions of the whole fleet after a revision, oldest first.
-    async fn transitions(&self, after: Revision, limit: usize)
-    -> Result<TransitionPage, StoreError>;
+    async fn transitions(
+        &self,
+        after: Revision,
+        limit: usize,
+    ) -> Result<TransitionPage, StoreError>;
 
     async fn put_replica(&self, record: &ReplicaRecord) -> Result<(), StoreError>;
 

@@ -19,11 +19,12 @@ pub(super) fn history(
     let mut kept = tables::number(&counters, counter::HISTORY_CHANGES)? + 1;
     let mut size = tables::number(&counters, counter::HISTORY_BYTES)? + bytes;
     while kept > 1 && (kept > bounds.changes || size > bounds.bytes) {
-        let Some((revision, value)) = log.pop_first()? else { break };
+        let Some((revision, value)) = log.pop_first()? else {
+            break;
+        };
         let (revision, dropped) = (revision.value(), value.value().len() as u64);
         let what = format!("change {revision}");
-        let record: ChangeRecord =
-            tables::plain(&what, value.value()).map_err(Trouble::Store)?;
+        let record: ChangeRecord = tables::plain(&what, value.value()).map_err(Trouble::Store)?;
         for change in &record.changes {
             let key = tables::definition_key(&change.key);
             by_key.remove(tables::change_by_key(&key, revision).as_str())?;
@@ -49,7 +50,9 @@ pub(super) fn transitions(transaction: &WriteTransaction, added: u64) -> Result<
     let mut ids = transaction.open_table(tables::TRANSITION_IDS)?;
     let mut floors = transaction.open_table(tables::TRANSITION_FLOORS)?;
     while kept > KEPT_TRANSITIONS {
-        let Some((revision, value)) = log.pop_first()? else { break };
+        let Some((revision, value)) = log.pop_first()? else {
+            break;
+        };
         let what = format!("transition {}", revision.value());
         let dropped: StoredTransition =
             tables::plain(&what, value.value()).map_err(Trouble::Store)?;

@@ -33,8 +33,15 @@ struct Kept {
 
 impl Ring {
     pub(super) fn new(floor: Revision) -> Self {
-        let kept = Kept { floor, events: VecDeque::new(), bytes: 0 };
-        Self { kept: Mutex::new(kept), published: watch::Sender::new(floor) }
+        let kept = Kept {
+            floor,
+            events: VecDeque::new(),
+            bytes: 0,
+        };
+        Self {
+            kept: Mutex::new(kept),
+            published: watch::Sender::new(floor),
+        }
     }
 
     /// Takes events, in the order of their revisions, with the last revision written.
@@ -45,7 +52,9 @@ impl Ring {
             kept.events.push_back((event, weight));
         }
         while kept.events.len() > EVENTS || kept.bytes > BYTES {
-            let Some((event, weight)) = kept.events.pop_front() else { break };
+            let Some((event, weight)) = kept.events.pop_front() else {
+                break;
+            };
             kept.bytes -= weight;
             kept.floor = event.revision;
         }
@@ -59,7 +68,9 @@ impl Ring {
         if after < kept.floor {
             return None;
         }
-        let start = kept.events.partition_point(|(event, _)| event.revision <= after);
+        let start = kept
+            .events
+            .partition_point(|(event, _)| event.revision <= after);
         let next = kept.events.range(start..).take(AT_A_TIME);
         Some(next.map(|(event, _)| event.clone()).collect())
     }
@@ -79,7 +90,11 @@ struct Position {
 /// Events after a revision.
 pub(super) fn events(shared: &Arc<Shared>, after: Revision) -> Events {
     let published = shared.ring.published.subscribe();
-    let position = Position { shared: Arc::downgrade(shared), published, after };
+    let position = Position {
+        shared: Arc::downgrade(shared),
+        published,
+        after,
+    };
     stream::unfold(position, |mut position| async move {
         let events = position.next().await?;
         Some((stream::iter(events), position))
@@ -122,7 +137,10 @@ impl Position {
                 page.events
             }
             Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "events unreadable");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "events unreadable"
+                );
                 tokio::time::sleep(RETRY).await;
                 Vec::new()
             }
