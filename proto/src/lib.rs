@@ -25,3 +25,27 @@ pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descrip
 
 /// What a session's two ends must agree on; raised when a message changes its meaning.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+    use prost_types::{FileDescriptorSet, ServiceDescriptorProto};
+
+    #[test]
+    fn the_descriptors_decode_and_hold_every_service_and_what_it_imports() {
+        let set = FileDescriptorSet::decode(super::DESCRIPTORS).unwrap();
+        let files: Vec<&str> = set.file.iter().map(|file| file.name()).collect();
+        for file in &set.file {
+            for import in &file.dependency {
+                assert!(
+                    files.contains(&import.as_str()),
+                    "{import} is not in {files:?}"
+                );
+            }
+        }
+        let services = set.file.iter().flat_map(|file| &file.service);
+        let mut names: Vec<&str> = services.map(ServiceDescriptorProto::name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["Control", "Local", "Session"]);
+    }
+}

@@ -1,0 +1,431 @@
+//! Any value of the domain, whether or not validation would let it pass.
+
+use ipnet::IpNet;
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use std::net::IpAddr;
+use std::time::Duration;
+use vipfleet_model::address::Scope;
+use vipfleet_model::assignment::{AssignedInstance, AssignedMember};
+use vipfleet_model::check::{
+    ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe, TcpProbe,
+};
+use vipfleet_model::instance::{
+    Authentication, Checksum, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
+};
+use vipfleet_model::report::{
+    AddressReport, CheckReport, CheckStatus, InstanceReport, InstanceState, TransitionRecord,
+};
+use vipfleet_model::secret::Secret;
+use vipfleet_model::span::Span;
+use vipfleet_model::{
+    Assignment, Check, Definition, Finding, Instance, InterfaceFacts, Key, Kind, Name, NodeFacts,
+    NodeReport, Place, Severity, VirtualAddress,
+};
+
+/// 10 000 years, the longest google.protobuf.Duration.
+pub(crate) const LONGEST_SECONDS: u64 = 315_576_000_000;
+
+pub(crate) fn name() -> impl Strategy<Value = Name> {
+    "[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}".prop_map(|text| text.parse().expect("the pattern's names"))
+}
+
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    ".{0,12}"
+}
+
+pub(crate) fn span() -> impl Strategy<Value = Span> {
+    let length = (0..LONGEST_SECONDS, 0..1_000_000_000_u32);
+    let any = length.prop_map(|(seconds, nanos)| Span(Duration::new(seconds, nanos)));
+    prop_oneof![any, (0..100_000_u64).prop_map(Span::from_millis)]
+}
+
+pub(crate) fn net() -> impl Strategy<Value = IpNet> {
+    (any::<IpAddr>(), any::<u8>()).prop_map(|(address, prefix)| {
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        IpNet::new(address, prefix % (most + 1)).expect("a prefix that fits")
+    })
+}
+
+pub(crate) fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
+    let scope = prop::sample::select(vec![Scope::Global, Scope::Site, Scope::Link, Scope::Host]);
+    let parts = (
+        net(),
+        option::of(text()),
+        option::of(text()),
+        scope,
+        option::of(any::<IpAddr>()),
+    );
+    parts.prop_map(|(address, dev, label, scope, broadcast)| VirtualAddress {
+        address,
+        dev,
+        label,
+        scope,
+        broadcast,
+    })
+}
+
+pub(crate) fn track() -> impl Strategy<Value = Track> {
+    (name(), any::<i16>(), any::<bool>()).prop_map(|(check, weight, reverse)| Track {
+        check,
+        weight,
+        reverse,
+    })
+}
+
+pub(crate) fn notify() -> impl Strategy<Value = Notify> {
+    let on = prop::sample::select(vec![
+        NotifyOn::Master,
+        NotifyOn::Backup,
+        NotifyOn::Fault,
+        NotifyOn::Stop,
+        NotifyOn::Any,
+    ]);
+    (on, text()).prop_map(|(on, exec)| Notify { on, exec })
+}
+
+pub(crate) fn garp() -> impl Strategy<Value = Garp> {
+    (any::<u8>(), span(), span()).prop_map(|(repeat, delay, refresh)| Garp {
+        repeat,
+        delay,
+        refresh,
+    })
+}
+
+pub(crate) fn authentication() -> impl Strategy<Value = Authentication> {
+    let pass = text().prop_map(|clear| Authentication::Pass {
+        password: Secret::new(clear),
+    });
+    prop_oneof![Just(Authentication::None), pass]
+}
+
+fn member() -> impl Strategy<Value = Member> {
+    let parts = (
+        name(),
+        text(),
+        any::<u8>(),
+        option::of(any::<IpAddr>()),
+        any::<bool>(),
+        vec(track(), 0..3),
+    );
+    parts.prop_map(
+        |(node, interface, priority, address, external, track)| Member {
+            node,
+            interface,
+            priority,
+            address,
+            external,
+            track,
+        },
+    )
+}
+
+/// What an Instance and an AssignedInstance have in common.
+fn manner() -> impl Strategy<Value = Instance> {
+    let numbers = (any::<u8>(), any::<u8>(), any::<u8>());
+    let addresses = (vec(virtual_address(), 0..4), vec(virtual_address(), 0..3));
+    let spans = (span(), span(), span(), span());
+    let choices = (
+        prop::sample::select(vec![Takeover::Rfc, Takeover::Fast]),
+        authentication(),
+        prop::sample::select(vec![Checksum::PseudoHeader, Checksum::Message]),
+        prop::sample::select(vec![Transport::Multicast, Transport::Unicast]),
+    );
+    let switches = (any::<bool>(), any::<bool>(), any::<bool>());
+    let lists = (vec(member(), 0..4), vec(track(), 0..3), vec(notify(), 0..3));
+    let parts = (numbers, addresses, spans, choices, switches, garp(), lists);
+    parts.prop_map(
+        |(numbers, addresses, spans, choices, switches, garp, lists)| Instance {
+            virtual_router_id: numbers.0,
+            version: numbers.1,
+            down_adverts: numbers.2,
+            virtual_addresses: addresses.0,
+            excluded_addresses: addresses.1,
+            advert_interval: spans.0,
+            preempt_delay: spans.1,
+            startup_delay: spans.2,
+            recover_delay: spans.3,
+            takeover: choices.0,
+            authentication: choices.1,
+            checksum: choices.2,
+            transport: choices.3,
+            preempt: switches.0,
+            members_only: switches.1,
+            virtual_mac: switches.2,
+            garp,
+            members: lists.0,
+            track: lists.1,
+            notify: lists.2,
+        },
+    )
+}
+
+pub(crate) fn instance() -> impl Strategy<Value = Instance> {
+    manner()
+}
+
+fn probe() -> impl Strategy<Value = Probe> {
+    let exec = (text(), vec(text(), 0..4), option::of(text()));
+    prop_oneof![
+        text().prop_map(|name| Probe::Process(ProcessProbe::Name(name))),
+        text().prop_map(|path| Probe::Process(ProcessProbe::PidFile(path))),
+        (text(), any::<u16>())
+            .prop_map(|(url, expect_status)| Probe::Http(HttpProbe { url, expect_status })),
+        text().prop_map(|address| Probe::Tcp(TcpProbe { address })),
+        exec.prop_map(|(file, args, user)| Probe::Exec(ExecProbe { file, args, user })),
+        text().prop_map(|path| Probe::File(FileProbe { path })),
+        text().prop_map(|name| Probe::Interface(InterfaceProbe { name })),
+    ]
+}
+
+pub(crate) fn check() -> impl Strategy<Value = Check> {
+    let parts = (
+        probe(),
+        span(),
+        option::of(span()),
+        any::<u16>(),
+        any::<u16>(),
+        span(),
+    );
+    parts.prop_map(|(probe, interval, timeout, rise, fall, down_delay)| Check {
+        probe,
+        interval,
+        timeout,
+        rise,
+        fall,
+        down_delay,
+    })
+}
+
+pub(crate) fn key() -> impl Strategy<Value = Key> {
+    (prop::sample::select(Kind::ALL.to_vec()), name()).prop_map(|(kind, name)| Key { kind, name })
+}
+
+pub(crate) fn definition() -> impl Strategy<Value = Definition> {
+    prop_oneof![
+        (name(), instance()).prop_map(|(name, spec)| Definition::Instance {
+            name,
+            spec: Box::new(spec)
+        }),
+        (name(), check()).prop_map(|(name, spec)| Definition::Check { name, spec }),
+    ]
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    let parts = (
+        option::of(text()),
+        option::of(any::<u32>()),
+        option::of(any::<u32>()),
+        option::of(text()),
+        option::of(text()),
+    );
+    parts.prop_map(|(file, line, column, document, path)| Place {
+        file,
+        line,
+        column,
+        document,
+        path,
+    })
+}
+
+pub(crate) fn finding() -> impl Strategy<Value = Finding> {
+    let severity = prop::sample::select(vec![Severity::Warning, Severity::Error]);
+    let parts = (
+        severity,
+        text(),
+        place(),
+        text(),
+        text(),
+        vec(place(), 0..3),
+    );
+    parts.prop_map(
+        |(severity, rule, place, message, remedy, related)| Finding {
+            severity,
+            rule,
+            place,
+            message,
+            remedy,
+            related,
+        },
+    )
+}
+
+pub(crate) fn state() -> impl Strategy<Value = InstanceState> {
+    prop::sample::select(vec![
+        InstanceState::Master,
+        InstanceState::Backup,
+        InstanceState::Fault,
+        InstanceState::Init,
+        InstanceState::Unknown,
+    ])
+}
+
+fn address_report() -> impl Strategy<Value = AddressReport> {
+    (any::<IpAddr>(), any::<bool>(), any::<bool>()).prop_map(|(address, in_kernel, foreign)| {
+        AddressReport {
+            address,
+            in_kernel,
+            foreign,
+        }
+    })
+}
+
+pub(crate) fn check_report() -> impl Strategy<Value = CheckReport> {
+    let statuses = vec![CheckStatus::Pending, CheckStatus::Up, CheckStatus::Down];
+    let parts = (name(), prop::sample::select(statuses), text(), text());
+    parts.prop_map(|(name, status, detail, since)| CheckReport {
+        name,
+        status,
+        detail,
+        since,
+    })
+}
+
+fn instance_report() -> impl Strategy<Value = InstanceReport> {
+    let who = (name(), state(), text(), text());
+    let election = (
+        any::<u8>(),
+        any::<u8>(),
+        any::<bool>(),
+        option::of(any::<IpAddr>()),
+    );
+    let counters = (
+        any::<u64>(),
+        any::<u64>(),
+        btree_map(text(), any::<u64>(), 0..4),
+    );
+    let lists = (vec(address_report(), 0..4), vec(text(), 0..3));
+    (who, election, counters, lists).prop_map(|(who, election, counters, lists)| InstanceReport {
+        name: who.0,
+        state: who.1,
+        since: who.2,
+        reason: who.3,
+        priority: election.0,
+        effective_priority: election.1,
+        holding: election.2,
+        master: election.3,
+        adverts_sent: counters.0,
+        adverts_received: counters.1,
+        discards: counters.2,
+        addresses: lists.0,
+        warnings: lists.1,
+    })
+}
+
+pub(crate) fn node_report() -> impl Strategy<Value = NodeReport> {
+    let parts = (
+        any::<u64>(),
+        text(),
+        any::<bool>(),
+        vec(instance_report(), 0..4),
+        vec(check_report(), 0..4),
+    );
+    parts.prop_map(
+        |(generation, hash, settled, instances, checks)| NodeReport {
+            generation,
+            hash,
+            settled,
+            instances,
+            checks,
+        },
+    )
+}
+
+pub(crate) fn transition() -> impl Strategy<Value = TransitionRecord> {
+    let parts = (
+        any::<u64>(),
+        text(),
+        name(),
+        state(),
+        state(),
+        text(),
+        any::<u8>(),
+        any::<u64>(),
+    );
+    parts.prop_map(|parts| TransitionRecord {
+        sequence: parts.0,
+        at: parts.1,
+        instance: parts.2,
+        from: parts.3,
+        to: parts.4,
+        reason: parts.5,
+        effective_priority: parts.6,
+        lost_before: parts.7,
+    })
+}
+
+pub(crate) fn interface_facts() -> impl Strategy<Value = InterfaceFacts> {
+    let parts = (text(), vec(net(), 0..4), any::<bool>());
+    parts.prop_map(|(name, addresses, promote_secondaries)| InterfaceFacts {
+        name,
+        addresses,
+        promote_secondaries,
+    })
+}
+
+pub(crate) fn node_facts() -> impl Strategy<Value = NodeFacts> {
+    let parts = (name(), vec(interface_facts(), 0..4));
+    parts.prop_map(|(node, interfaces)| NodeFacts { node, interfaces })
+}
+
+fn assigned_member() -> impl Strategy<Value = AssignedMember> {
+    let parts = (
+        option::of(name()),
+        option::of(any::<IpAddr>()),
+        any::<u8>(),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    parts.prop_map(|(node, address, priority, external, this)| AssignedMember {
+        node,
+        address,
+        priority,
+        external,
+        this,
+    })
+}
+
+fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
+    let own = (
+        name(),
+        text(),
+        any::<u8>(),
+        any::<bool>(),
+        option::of(any::<IpAddr>()),
+    );
+    let parts = (own, manner(), vec(assigned_member(), 0..4));
+    parts.prop_map(|(own, manner, members)| AssignedInstance {
+        name: own.0,
+        interface: own.1,
+        priority: own.2,
+        members_complete: own.3,
+        source_address: own.4,
+        members,
+        virtual_router_id: manner.virtual_router_id,
+        version: manner.version,
+        virtual_addresses: manner.virtual_addresses,
+        excluded_addresses: manner.excluded_addresses,
+        advert_interval: manner.advert_interval,
+        preempt: manner.preempt,
+        preempt_delay: manner.preempt_delay,
+        startup_delay: manner.startup_delay,
+        recover_delay: manner.recover_delay,
+        takeover: manner.takeover,
+        down_adverts: manner.down_adverts,
+        authentication: manner.authentication,
+        checksum: manner.checksum,
+        transport: manner.transport,
+        members_only: manner.members_only,
+        garp: manner.garp,
+        virtual_mac: manner.virtual_mac,
+        track: manner.track,
+        notify: manner.notify,
+    })
+}
+
+pub(crate) fn assignment() -> impl Strategy<Value = Assignment> {
+    let check = (name(), check()).prop_map(|(name, spec)| NamedCheck { name, spec });
+    let parts = (vec(assigned_instance(), 0..4), vec(check, 0..4));
+    parts.prop_map(|(instances, checks)| Assignment { instances, checks })
+}
