@@ -1,0 +1,12 @@
+//! Clients that count what they lose.
+//!
+//! Two kinds: [`Pinger`] asks every millisecond with an ICMP echo and knows the length of every
+//! gap; [`Requester`] opens a new TCP connection for each HTTP request and counts what fails.
+
+mod http;
+mod icmp;
+mod losses;
+
+pub use self::http::{HttpReport, Pace, Requester, request_until};
+pub use self::icmp::{Neighbour, Pinger, ping};
+pub use self::losses::{Gap, Losses};
