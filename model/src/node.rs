@@ -1,6 +1,8 @@
-//! What a node says about itself: facts for placement, not wishes of the operator.
+//! What a node says about itself, for placement, and what the server knows of it, for people.
+//! Never wishes of the operator.
 
 use crate::name::Name;
+use crate::report::CheckReport;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -32,4 +34,50 @@ impl NodeFacts {
             .iter()
             .find(|interface| interface.name == name)
     }
+}
+
+/// A node as the server sees it. Times are RFC 3339, wall clock of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatus {
+    pub name: Name,
+    pub connected: bool,
+    /// `None` while not connected.
+    pub connected_since: Option<String>,
+    /// Server replica that holds the session; `None` while none does.
+    pub replica: Option<String>,
+    /// As its last Hello said; `None` before the first.
+    pub agent_version: Option<String>,
+    pub boot_id: Option<String>,
+    pub generation: Generations,
+    /// The assignment that the agent refused, until it accepted a later one.
+    pub rejected: Option<Rejection>,
+    /// Nothing is pending between its engine and its kernel, as of its last report.
+    pub settled: bool,
+    pub interfaces: Vec<InterfaceFacts>,
+    pub checks: Vec<CheckReport>,
+    /// When the server got it; `None` before the first.
+    pub last_report: Option<String>,
+}
+
+/// How far assignments got on a node; 0 where none did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generations {
+    /// What the store asks for.
+    pub desired: u64,
+    /// What the agent acknowledged.
+    pub accepted: u64,
+    /// What its kernel shows.
+    pub observed: u64,
+}
+
+/// Why an assignment does not run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    pub generation: u64,
+    /// Where in the assignment; empty when it was refused as a whole.
+    pub field_path: String,
+    pub reason: String,
 }

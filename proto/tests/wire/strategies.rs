@@ -14,6 +14,7 @@ use vipfleet_model::check::{
 use vipfleet_model::instance::{
     Authentication, Checksum, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
+use vipfleet_model::node::{Generations, NodeStatus, Rejection};
 use vipfleet_model::report::{
     AddressReport, CheckReport, CheckStatus, InstanceReport, InstanceState, TransitionRecord,
 };
@@ -428,4 +429,45 @@ pub(crate) fn assignment() -> impl Strategy<Value = Assignment> {
     let check = (name(), check()).prop_map(|(name, spec)| NamedCheck { name, spec });
     let parts = (vec(assigned_instance(), 0..4), vec(check, 0..4));
     parts.prop_map(|(instances, checks)| Assignment { instances, checks })
+}
+
+fn generations() -> impl Strategy<Value = Generations> {
+    any::<[u64; 3]>().prop_map(|[desired, accepted, observed]| Generations {
+        desired,
+        accepted,
+        observed,
+    })
+}
+
+fn rejection() -> impl Strategy<Value = Rejection> {
+    (any::<u64>(), text(), text()).prop_map(|(generation, field_path, reason)| Rejection {
+        generation,
+        field_path,
+        reason,
+    })
+}
+
+pub(crate) fn node_status() -> impl Strategy<Value = NodeStatus> {
+    let session = (any::<bool>(), option::of(text()), option::of(text()));
+    let agent = (name(), option::of(text()), option::of(text()));
+    let progress = (generations(), option::of(rejection()), any::<bool>());
+    let seen = (
+        vec(interface_facts(), 0..3),
+        vec(check_report(), 0..3),
+        option::of(text()),
+    );
+    (session, agent, progress, seen).prop_map(|(session, agent, progress, seen)| NodeStatus {
+        connected: session.0,
+        connected_since: session.1,
+        replica: session.2,
+        name: agent.0,
+        agent_version: agent.1,
+        boot_id: agent.2,
+        generation: progress.0,
+        rejected: progress.1,
+        settled: progress.2,
+        interfaces: seen.0,
+        checks: seen.1,
+        last_report: seen.2,
+    })
 }
