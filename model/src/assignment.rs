@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 pub use engine::EngineConfigError;
+pub(crate) use engine::PASSWORD_BYTES;
 
 /// The content of an assignment. Generation, fleet and epoch travel beside it, so that equal
 /// content has an equal hash whatever the revision.
