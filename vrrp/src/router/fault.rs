@@ -6,7 +6,7 @@ use super::Router;
 use crate::coordinated::Running;
 use crate::input::Health;
 use crate::output::Reason;
-use crate::state::{Expected, Farewell, Fault, State};
+use crate::state::{Expected, Fault, State};
 use crate::time::Time;
 use std::net::IpAddr;
 
@@ -44,16 +44,9 @@ impl Router {
 
     /// A master that must not serve resigns, if it can still speak, and lets go at once.
     pub(super) fn fault_as_master(&mut self, now: Time) {
-        let speaks = self.can_speak();
-        if speaks {
-            self.transmit(None);
-        }
+        let farewell = self.say_farewell(now);
         self.enter_fault(now);
-        if speaks {
-            self.state = State::Fault(Fault {
-                farewell: Some(Farewell::after_first(now)),
-            });
-        }
+        self.state = State::Fault(Fault { farewell });
     }
 
     pub(super) fn enter_fault(&mut self, now: Time) {
@@ -69,27 +62,12 @@ impl Router {
         self.farewell_fires(now);
     }
 
-    /// The next priority 0 of a resignation.
-    pub(super) fn farewell_fires(&mut self, now: Time) {
-        let speaks = self.can_speak();
-        let Some(slot) = self.state.farewell() else {
-            return;
-        };
-        let Some(farewell) = slot.filter(|farewell| farewell.next <= now) else {
-            return;
-        };
-        *slot = farewell.sent(now).filter(|_| speaks);
-        if speaks {
-            self.transmit(None);
-        }
-    }
-
     pub(super) fn is_unfit(&self) -> bool {
         !self.health.faults.is_empty() || !self.can_speak()
     }
 
     /// Whether adverts can be sent at all.
-    fn can_speak(&self) -> bool {
+    pub(super) fn can_speak(&self) -> bool {
         self.primary.is_some() && !self.health.interface_down
     }
 

@@ -5,6 +5,7 @@ use crate::config::Destination;
 use crate::custody::Keeping;
 use crate::output::{Custody, Output};
 use crate::packet::Advertisement;
+use crate::state::{Farewell, State};
 use crate::time::Time;
 use crate::timers;
 
@@ -25,6 +26,35 @@ impl Router {
         let until = now + timers::hold(form.version, form.interval, down);
         // Nothing changes for the kernel.
         self.keeping = Keeping::Holding { until };
+    }
+
+    /// The first priority 0 of a resignation; what is left of it is returned.
+    ///
+    /// Only a master may say it: from any other router it would make backups that know no better
+    /// take over from the real one. So not either after a freeze in which another was elected.
+    pub(super) fn say_farewell(&mut self, now: Time) -> Option<Farewell> {
+        let overdue = matches!(&self.state, State::Master(master) if self.is_overdue(now, master));
+        if overdue || !self.can_speak() {
+            return None;
+        }
+        self.transmit(None);
+        Some(Farewell::after_first(now))
+    }
+
+    /// The next priority 0, unless it is too late for it.
+    pub(super) fn farewell_fires(&mut self, now: Time) {
+        let speaks = self.can_speak();
+        let Some(slot) = self.state.farewell() else {
+            return;
+        };
+        let Some(farewell) = slot.filter(|farewell| farewell.next <= now) else {
+            return;
+        };
+        let timely = now - farewell.next < timers::GRACE;
+        *slot = farewell.sent(now).filter(|_| speaks && timely);
+        if speaks && timely {
+            self.transmit(None);
+        }
     }
 
     /// A master that was outranked: the successor has spoken, and its announcement follows.

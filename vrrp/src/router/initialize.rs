@@ -1,9 +1,10 @@
 //! INIT (RFC 9568 §6.4.1 Initialize): the way in, and after a resignation the way out.
 
 use super::Router;
+use crate::custody::Keeping;
 use crate::input::ResignReason;
 use crate::output::{Output, Reason};
-use crate::state::{Farewell, Init, State};
+use crate::state::{Init, State};
 use crate::time::Time;
 
 impl Router {
@@ -46,7 +47,7 @@ impl Router {
         self.presumed_fit = self.health.pending;
         if self.is_unfit() {
             // The peers still believe in the former incarnation, and its addresses are there.
-            self.let_go();
+            self.keeping = Keeping::Serving;
             self.fault_as_master(now);
         } else {
             self.become_master(now, Reason::Resumed);
@@ -59,8 +60,7 @@ impl Router {
         let mut init = Init::default();
         match self.state {
             State::Master(_) => {
-                self.transmit(None);
-                init.farewell = Some(Farewell::after_first(now));
+                init.farewell = self.say_farewell(now);
                 self.hold(now);
             }
             State::Fault(fault) => init.farewell = fault.farewell,

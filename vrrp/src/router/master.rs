@@ -51,7 +51,6 @@ impl Router {
             }
             return self.answer(now, master);
         };
-        let frozen = now - master.sent;
         let heard = Heard {
             address: source,
             priority: theirs,
@@ -59,6 +58,7 @@ impl Router {
             at: now,
             resigned: false,
         };
+        let overdue = self.is_overdue(now, &master);
         if ours.is_owner() && theirs.is_owner() {
             self.warn(Warning::Rival {
                 source,
@@ -67,7 +67,11 @@ impl Router {
             let why = Discard::OwnerConflict;
             self.outputs.push_back(Output::Discarded { source, why });
         } else if outranks((theirs, source), (ours, self.primary)) {
-            self.give_way(now);
+            if overdue {
+                self.let_go()
+            } else {
+                self.give_way(now)
+            }
             self.listen(
                 now,
                 Some(heard),
@@ -77,14 +81,21 @@ impl Router {
                     ours,
                 },
             );
-        } else if frozen >= timers::silence(&self.config, self.own_interval()) && !ours.is_owner() {
-            // The peers waited their master-down interval and did right to elect another.
+        } else if overdue && !ours.is_owner() {
+            // The peers did right to elect another.
+            let frozen = now - master.sent;
             self.recovered = Some(now);
             self.let_go();
             self.listen(now, Some(heard), Reason::Overtaken { by: source, frozen });
         } else {
             self.rival_heard(now, master, &heard);
         }
+    }
+
+    /// Whether this master was frozen for so long that its peers have elected another by now, or
+    /// are about to.
+    pub(super) fn is_overdue(&self, now: Time, master: &Master) -> bool {
+        now - master.sent >= timers::silence(&self.config, self.own_interval())
     }
 
     /// RFC 9568 §6.4.3: a lower advert is discarded and answered at once. The rival has announced

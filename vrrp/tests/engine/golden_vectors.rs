@@ -1,8 +1,6 @@
 //! The codec against adverts that keepalived sent.
 
-mod capture;
-
-use capture::{Captured, adverts};
+use crate::capture::{Captured, adverts};
 use std::time::Duration;
 use vipfleet_vrrp::{
     Advertisement, Authentication, ChecksumForm, Discard, Family, Message, Version, parse,

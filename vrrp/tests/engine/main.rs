@@ -1,0 +1,12 @@
+//! The engine as its driver sees it: through the public API, on a virtual clock.
+
+mod capture;
+mod fixture;
+mod golden_vectors;
+mod lan;
+mod properties;
+mod scenarios;
+mod script;
+mod state_by_input;
+mod table;
+mod virtual_lan;
