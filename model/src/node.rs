@@ -2,6 +2,7 @@
 //! Never wishes of the operator.
 
 use crate::name::Name;
+use crate::ownership::Generations;
 use crate::report::CheckReport;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -58,18 +59,6 @@ pub struct NodeStatus {
     pub checks: Vec<CheckReport>,
     /// When the server got it; `None` before the first.
     pub last_report: Option<String>,
-}
-
-/// How far assignments got on a node; 0 where none did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Generations {
-    /// What the store asks for.
-    pub desired: u64,
-    /// What the agent acknowledged.
-    pub accepted: u64,
-    /// What its kernel shows.
-    pub observed: u64,
 }
 
 /// Why an assignment does not run.

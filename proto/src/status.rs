@@ -1,8 +1,135 @@
 //! Status of instances and nodes, as a server answers it and vipctl shows it.
 
-use crate::field::{all, name, optional, repeated, required};
+use crate::field::{all, choice, each, ip, mirrored, name, number, optional, repeated, required};
 use crate::{Malformed, v1};
-use vipfleet_model::node::{Generations, NodeStatus, Rejection};
+use vipfleet_model::Name;
+use vipfleet_model::node::{NodeStatus, Rejection};
+use vipfleet_model::ownership::{
+    AddressStatus, Generations, Health, InstanceStatus, Link, MemberStatus,
+};
+
+mirrored!(
+    Health,
+    v1::Health,
+    Ok,
+    Degraded,
+    Unknown,
+    NoOwner,
+    TwoOwners
+);
+mirrored!(Link, v1::Link, Connected, Awaited, Silent);
+
+impl From<InstanceStatus> for v1::InstanceStatus {
+    fn from(it: InstanceStatus) -> Self {
+        Self {
+            name: it.name.into(),
+            virtual_router_id: it.virtual_router_id.into(),
+            version: it.version.into(),
+            virtual_addresses: it.virtual_addresses,
+            revision: it.revision,
+            members: all(it.members),
+            owners: all(it.owners),
+            owner: it.owner.map(Into::into),
+            health: v1::Health::from(it.health).into(),
+            problems: it.problems,
+            addresses: all(it.addresses),
+        }
+    }
+}
+
+impl TryFrom<v1::InstanceStatus> for InstanceStatus {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::InstanceStatus) -> Result<Self, Malformed> {
+        Ok(Self {
+            name: name(wire.name, "name")?,
+            virtual_router_id: number(wire.virtual_router_id, "virtual_router_id")?,
+            version: number(wire.version, "version")?,
+            virtual_addresses: wire.virtual_addresses,
+            revision: wire.revision,
+            members: repeated(wire.members, "members")?,
+            owners: names(wire.owners, "owners")?,
+            owner: wire.owner.map(|owner| name(owner, "owner")).transpose()?,
+            health: choice::<v1::Health, _>(wire.health, "health")?,
+            problems: wire.problems,
+            addresses: repeated(wire.addresses, "addresses")?,
+        })
+    }
+}
+
+impl From<AddressStatus> for v1::AddressStatus {
+    fn from(it: AddressStatus) -> Self {
+        Self {
+            address: it.address.to_string(),
+            owners: all(it.owners),
+            owner: it.owner.map(Into::into),
+            health: v1::Health::from(it.health).into(),
+        }
+    }
+}
+
+impl TryFrom<v1::AddressStatus> for AddressStatus {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::AddressStatus) -> Result<Self, Malformed> {
+        Ok(Self {
+            address: ip(&wire.address, "address")?,
+            owners: names(wire.owners, "owners")?,
+            owner: wire.owner.map(|owner| name(owner, "owner")).transpose()?,
+            health: choice::<v1::Health, _>(wire.health, "health")?,
+        })
+    }
+}
+
+impl From<MemberStatus> for v1::MemberStatus {
+    fn from(it: MemberStatus) -> Self {
+        Self {
+            node: it.node.into(),
+            interface: it.interface,
+            priority: it.priority.into(),
+            effective_priority: it.effective_priority.map(Into::into),
+            state: v1::InstanceState::from(it.state).into(),
+            generation: Some(it.generation.into()),
+            since: it.since,
+            reason: it.reason,
+            holding: it.holding,
+            link: v1::Link::from(it.link).into(),
+            external: it.external,
+            settled: it.settled,
+            addresses: all(it.addresses),
+            warnings: it.warnings,
+        }
+    }
+}
+
+impl TryFrom<v1::MemberStatus> for MemberStatus {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::MemberStatus) -> Result<Self, Malformed> {
+        let effective = wire.effective_priority;
+        let effective = effective.map(|priority| number(priority, "effective_priority"));
+        Ok(Self {
+            node: name(wire.node, "node")?,
+            interface: wire.interface,
+            priority: number(wire.priority, "priority")?,
+            effective_priority: effective.transpose()?,
+            state: choice::<v1::InstanceState, _>(wire.state, "state")?,
+            generation: required(wire.generation, "generation")?,
+            since: wire.since,
+            reason: wire.reason,
+            holding: wire.holding,
+            link: choice::<v1::Link, _>(wire.link, "link")?,
+            external: wire.external,
+            settled: wire.settled,
+            addresses: repeated(wire.addresses, "addresses")?,
+            warnings: wire.warnings,
+        })
+    }
+}
+
+fn names(wires: Vec<String>, field: &str) -> Result<Vec<Name>, Malformed> {
+    each(wires, field, |wire| name(wire, ""))
+}
 
 impl From<NodeStatus> for v1::NodeStatus {
     fn from(it: NodeStatus) -> Self {

@@ -3,6 +3,8 @@
 use crate::strategies::LONGEST_SECONDS;
 use prost_types::Duration as WireDuration;
 use std::time::Duration;
+use vipfleet_model::node::NodeStatus;
+use vipfleet_model::ownership::InstanceStatus;
 use vipfleet_model::report::TransitionRecord;
 use vipfleet_model::span::Span;
 use vipfleet_model::{
@@ -371,6 +373,51 @@ fn a_report_with_a_bad_part_is_refused_with_its_path() {
         ..Default::default()
     };
     assert_eq!(path_of::<_, TransitionRecord>(transition), "to");
+}
+
+#[test]
+fn a_status_with_a_bad_part_is_refused_with_its_path() {
+    let member = v1::MemberStatus {
+        node: "lb1".into(),
+        state: v1::InstanceState::Unknown.into(),
+        generation: Some(v1::Generations::default()),
+        link: v1::Link::Silent.into(),
+        ..Default::default()
+    };
+    let sound = v1::InstanceStatus {
+        name: "VI_1".into(),
+        health: v1::Health::Ok.into(),
+        members: vec![member],
+        ..Default::default()
+    };
+    InstanceStatus::try_from(sound.clone()).unwrap();
+    let broken = |change: fn(&mut v1::InstanceStatus)| {
+        let mut status = sound.clone();
+        change(&mut status);
+        path_of::<_, InstanceStatus>(status)
+    };
+    assert_eq!(broken(|it| it.health = 0), "health");
+    assert_eq!(
+        broken(|it| it.owners = vec!["lb1".into(), "".into()]),
+        "owners[1]"
+    );
+    assert_eq!(broken(|it| it.owner = Some("?".into())), "owner");
+    assert_eq!(broken(|it| it.members[0].link = 0), "members[0].link");
+    assert_eq!(
+        broken(|it| it.members[0].generation = None),
+        "members[0].generation"
+    );
+    let silent = broken(|it| it.members[0].effective_priority = Some(256));
+    assert_eq!(silent, "members[0].effective_priority");
+    assert_eq!(
+        broken(|it| it.addresses = vec![Default::default()]),
+        "addresses[0].address"
+    );
+    let node = v1::NodeStatus {
+        name: "lb1".into(),
+        ..Default::default()
+    };
+    assert_eq!(path_of::<_, NodeStatus>(node), "generation");
 }
 
 #[test]

@@ -14,7 +14,10 @@ use vipfleet_model::check::{
 use vipfleet_model::instance::{
     Authentication, Checksum, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
-use vipfleet_model::node::{Generations, NodeStatus, Rejection};
+use vipfleet_model::node::{NodeStatus, Rejection};
+use vipfleet_model::ownership::{
+    AddressStatus, Generations, Health, InstanceStatus, Link, MemberStatus,
+};
 use vipfleet_model::report::{
     AddressReport, CheckReport, CheckStatus, InstanceReport, InstanceState, TransitionRecord,
 };
@@ -469,5 +472,92 @@ pub(crate) fn node_status() -> impl Strategy<Value = NodeStatus> {
         interfaces: seen.0,
         checks: seen.1,
         last_report: seen.2,
+    })
+}
+
+fn health() -> impl Strategy<Value = Health> {
+    prop::sample::select(vec![
+        Health::Ok,
+        Health::Degraded,
+        Health::Unknown,
+        Health::NoOwner,
+        Health::TwoOwners,
+    ])
+}
+
+fn address_status() -> impl Strategy<Value = AddressStatus> {
+    let parts = (
+        any::<IpAddr>(),
+        vec(name(), 0..3),
+        option::of(name()),
+        health(),
+    );
+    parts.prop_map(|(address, owners, owner, health)| AddressStatus {
+        address,
+        owners,
+        owner,
+        health,
+    })
+}
+
+fn member_status() -> impl Strategy<Value = MemberStatus> {
+    let links = vec![Link::Connected, Link::Awaited, Link::Silent];
+    let who = (name(), text(), any::<u8>(), prop::sample::select(links));
+    let election = (option::of(any::<u8>()), state(), option::of(text()), text());
+    let switches = any::<[bool; 3]>();
+    let lists = (vec(address_report(), 0..3), vec(text(), 0..3));
+    let parts = (who, election, generations(), switches, lists);
+    parts.prop_map(
+        |(who, election, generation, switches, lists)| MemberStatus {
+            node: who.0,
+            interface: who.1,
+            priority: who.2,
+            link: who.3,
+            effective_priority: election.0,
+            state: election.1,
+            since: election.2,
+            reason: election.3,
+            generation,
+            holding: switches[0],
+            external: switches[1],
+            settled: switches[2],
+            addresses: lists.0,
+            warnings: lists.1,
+        },
+    )
+}
+
+pub(crate) fn instance_status() -> impl Strategy<Value = InstanceStatus> {
+    let what = (
+        name(),
+        any::<u8>(),
+        any::<u8>(),
+        vec(text(), 0..3),
+        any::<u64>(),
+    );
+    let verdict = (
+        vec(name(), 0..3),
+        option::of(name()),
+        health(),
+        vec(text(), 0..3),
+    );
+    let parts = (
+        what,
+        verdict,
+        vec(member_status(), 0..4),
+        vec(address_status(), 0..4),
+    );
+    parts.prop_map(|(what, verdict, members, addresses)| InstanceStatus {
+        name: what.0,
+        virtual_router_id: what.1,
+        version: what.2,
+        virtual_addresses: what.3,
+        revision: what.4,
+        owners: verdict.0,
+        owner: verdict.1,
+        health: verdict.2,
+        problems: verdict.3,
+        members,
+        addresses,
     })
 }
