@@ -47,7 +47,8 @@ survives! {
     a_node_report_survives_the_wire: v1::NodeReport, NodeReport, any::node_report();
     a_check_report_survives_the_wire: v1::CheckReport, CheckReport, any::check_report();
     a_transition_survives_the_wire: v1::Transition, TransitionRecord, any::transition();
-    an_instance_status_survives_the_wire: v1::InstanceStatus, InstanceStatus, any::instance_status();
+    an_instance_status_survives_the_wire:
+        v1::InstanceStatus, InstanceStatus, any::instance_status();
     a_node_status_survives_the_wire: v1::NodeStatus, NodeStatus, any::node_status();
     node_facts_survive_the_wire: v1::NodeFacts, NodeFacts, any::node_facts();
 }
