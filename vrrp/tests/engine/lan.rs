@@ -74,6 +74,8 @@ pub(crate) struct Lan {
     served: bool,
     /// Instants at which two kernels answered ARP.
     pub(crate) two_repliers: Vec<Time>,
+    /// Who became MASTER, in order.
+    pub(crate) elections: Vec<usize>,
 }
 
 impl Lan {
@@ -114,6 +116,7 @@ impl Lan {
             gaps: Vec::new(),
             served: false,
             two_repliers: Vec::new(),
+            elections: Vec::new(),
         }
     }
 
@@ -252,6 +255,9 @@ impl Lan {
                 }
                 Output::Custody(custody) => self.hosts[index].kernel = custody,
                 Output::Stopped => self.hosts[index].stopped = true,
+                Output::Changed(change) if change.to == StateName::Master => {
+                    self.elections.push(index);
+                }
                 Output::Announce
                 | Output::Changed(_)
                 | Output::Discarded { .. }

@@ -2,12 +2,22 @@
 
 use crate::fixture;
 use crate::lan::{Chance, Lan};
+use std::ops::Range;
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Config, Custody, Health, Input, Preemption, ResignReason, StateName, Takeover,
+    Authentication, Config, Custody, Health, Input, Preemption, ResignReason, StateName, Takeover,
+    Version,
 };
 
-const SEEDS: u64 = 200;
+/// Seeds of one run: `VIPFLEET_SEEDS=FIRST..END` for more, or to replay one.
+fn seeds() -> Range<u64> {
+    let Ok(range) = std::env::var("VIPFLEET_SEEDS") else {
+        return 0..200;
+    };
+    let (first, end) = range.split_once("..").expect("FIRST..END");
+    first.parse().expect("a number")..end.parse().expect("a number")
+}
+
 /// Longer than any hold, delay or election of these tests.
 const QUIET: Duration = Duration::from_secs(15);
 
@@ -28,6 +38,11 @@ fn mode(seed: u64) -> impl Fn(&mut Config) {
             millis(1000)
         };
         config.recover_delay = millis(300);
+        if seed.is_multiple_of(7) {
+            config.version = Version::V2;
+            config.interval = millis(1000);
+            config.authentication = Authentication::Pass(*b"1111\0\0\0\0");
+        }
         if seed.is_multiple_of(5) {
             config.preemption = Preemption::NoPreempt;
         }
@@ -67,7 +82,7 @@ fn weighted(weight: i32) -> Input<'static> {
 
 #[test]
 fn a_cold_start_has_one_master_and_never_two() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut lan = started(seed, &[100, 150, 50]);
         lan.run_for(QUIET);
         assert_one_owner(&lan, seed);
@@ -76,7 +91,48 @@ fn a_cold_start_has_one_master_and_never_two() {
             StateName::Master,
             "the highest, with seed {seed}"
         );
-        assert_eq!(lan.two_repliers, [], "seed {seed}");
+        assert_eq!(lan.elections, [1], "and it alone, with seed {seed}");
+    }
+}
+
+#[test]
+fn whoever_resigns_dies_or_fails_has_exactly_one_successor() {
+    for seed in seeds() {
+        let mut lan = started(seed, &[60, 150, 50, 100, 70]);
+        lan.run_for(QUIET);
+        assert_eq!(lan.elections, [1], "seed {seed}");
+        let faults = vec!["check web is down".to_owned()];
+        lan.input(
+            1,
+            Input::Health(Health {
+                faults,
+                ..Health::default()
+            }),
+        );
+        lan.run_for(QUIET);
+        assert_eq!(lan.elections, [1, 3], "its check failed, seed {seed}");
+        lan.isolate(3);
+        lan.freeze(3);
+        lan.run_for(QUIET);
+        assert_eq!(lan.elections, [1, 3, 4], "its host died, seed {seed}");
+        lan.input(4, Input::Resign(ResignReason::Drain));
+        lan.run_for(QUIET);
+        assert_eq!(lan.elections, [1, 3, 4, 0], "it resigned, seed {seed}");
+    }
+}
+
+#[test]
+fn a_successor_comes_within_the_skew_even_if_the_first_resignation_is_lost() {
+    for seed in seeds() {
+        let mut lan = started(seed, &[150, 200]);
+        lan.run_for(QUIET);
+        lan.isolate(1);
+        lan.input(1, Input::Resign(ResignReason::Stop));
+        lan.run_for(millis(15));
+        lan.rejoin(1);
+        lan.run_for(millis(500));
+        assert_eq!(lan.elections, [1, 0], "seed {seed}");
+        assert_eq!(lan.gaps, [], "seed {seed}");
     }
 }
 
@@ -99,7 +155,7 @@ fn planned_move(lan: &mut Lan, chance: &mut Chance) {
 
 #[test]
 fn planned_moves_leave_no_instant_without_an_owner_and_none_with_two_that_answer_arp() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut lan = started(seed, &[100, 150, 50]);
         let mut chance = Chance::new(seed);
         lan.run_for(QUIET);
@@ -115,7 +171,7 @@ fn planned_moves_leave_no_instant_without_an_owner_and_none_with_two_that_answer
 
 #[test]
 fn planned_moves_leave_no_instant_without_an_owner_even_when_adverts_are_lost() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut lan = started(seed, &[100, 150]);
         let mut chance = Chance::new(seed);
         lan.run_for(QUIET);
@@ -169,7 +225,7 @@ fn fault(lan: &mut Lan, chance: &mut Chance) {
 
 #[test]
 fn after_any_faults_there_is_one_owner_and_no_other_holds_anything() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut lan = started(seed, &[100, 150, 50]);
         let mut chance = Chance::new(seed);
         lan.run_for(millis(chance.below(9000)));
@@ -185,7 +241,7 @@ fn after_any_faults_there_is_one_owner_and_no_other_holds_anything() {
 
 #[test]
 fn with_fast_takeover_a_weakened_master_is_relieved_within_twenty_milliseconds() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let fast = |config: &mut Config| config.takeover = Takeover::Fast;
         let mut lan = Lan::new(seed, &[150, 100, 50], fast);
         for host in 0..lan.len() {
@@ -204,7 +260,7 @@ fn with_fast_takeover_a_weakened_master_is_relieved_within_twenty_milliseconds()
 
 #[test]
 fn a_frozen_master_that_wakes_does_not_disturb_its_successor() {
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let mut lan = started(seed, &[150, 100]);
         lan.run_for(QUIET);
         lan.freeze(0);
@@ -227,8 +283,7 @@ fn a_frozen_master_that_wakes_does_not_disturb_its_successor() {
 /// The members learn of a new password one after the other, seconds apart.
 #[test]
 fn a_password_changed_on_one_member_after_the_other_never_makes_two_masters() {
-    use vipfleet_vrrp::{Authentication, Version};
-    for seed in 0..SEEDS {
+    for seed in seeds() {
         let v2 = |config: &mut Config| {
             config.version = Version::V2;
             config.authentication = Authentication::Pass(*b"former\0\0");
