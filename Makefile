@@ -1,0 +1,66 @@
+# vipfleet: build, test, show. Every target installs what it lacks on a Debian 12 machine that has a
+# Rust toolchain; as another user than root it says what is missing instead.
+
+CARGO ?= cargo
+# .ci/run passes --locked: a build that would change Cargo.lock fails there.
+CARGO_FLAGS ?=
+# Tests lay networks of namespaces; the laboratory itself lets only one stand for every two
+# processors, so more threads than this only wait.
+TEST_THREADS ?= 2
+# How many cases each property test tries in a soak.
+SOAK_CASES ?= 100000
+# KEEP=1 leaves the demo running.
+KEEP ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build-deps build release test lint demo soak clean
+
+help:
+	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
+	@echo "make demo KEEP=1 the same, left running to look around"
+	@echo "make test        everything: units, protocol, real kernel, keepalived"
+	@echo "make lint        formatting, clippy, docs, rules of the house"
+	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each"
+	@echo "make release     the three programs, optimised, in target/release"
+	@echo "make deps        what the targets above need from the package manager"
+
+# What building needs (etcd-client runs protoc and needs Google's own .proto files).
+build-deps:
+	@deploy/install-deps.sh build
+
+deps:
+	@deploy/install-deps.sh all
+
+build: build-deps
+	$(CARGO) build --workspace $(CARGO_FLAGS)
+
+release: build-deps
+	$(CARGO) build --release --workspace $(CARGO_FLAGS)
+
+# The programs first: end-to-end tests start them as an operator would.
+test: deps
+	$(CARGO) build --workspace $(CARGO_FLAGS)
+	$(CARGO) test --workspace $(CARGO_FLAGS) -- --test-threads=$(TEST_THREADS)
+
+lint: build-deps
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items \
+		$(CARGO_FLAGS)
+	$(CARGO) run --quiet --bin house-rules $(CARGO_FLAGS)
+	@if command -v shellcheck >/dev/null; then \
+		shellcheck .ci/run deploy/*.sh; \
+	else \
+		echo "shellcheck is not installed: scripts are checked for syntax only"; \
+		for script in .ci/run deploy/*.sh; do bash -n "$$script" || exit 1; done; \
+	fi
+
+demo: deps release
+	@KEEP="$(KEEP)" deploy/demo.sh
+
+soak: build-deps
+	PROPTEST_CASES=$(SOAK_CASES) $(CARGO) test --release $(CARGO_FLAGS) \
+		-p vipfleet-vrrp -p vipfleet-model
+
+clean:
+	$(CARGO) clean
