@@ -36,7 +36,6 @@ const WORLDLY: &[&str] = &[
     "socket2",
     "nix",
     "rustix",
-    "libc",
     "jiff",
     "time",
     "chrono",
@@ -45,6 +44,9 @@ const WORLDLY: &[&str] = &[
     "tracing*",
     "log",
 ];
+
+/// The same, but only when named directly: hashing crates ask libc for processor features.
+const WORLDLY_WHEN_NAMED: &[&str] = &["libc"];
 
 /// Crates that only some of ours may name directly.
 const CONFINED: &[(&str, &[&str])] = &[
@@ -112,7 +114,10 @@ fn check_pure(metadata: &Metadata, member: &Package) -> Vec<Finding> {
     metadata
         .transitive(member)
         .into_iter()
-        .filter(|(name, _)| WORLDLY.iter().any(|pattern| matches(pattern, name)))
+        .filter(|(name, chain)| {
+            WORLDLY.iter().any(|pattern| matches(pattern, name))
+                || (chain.len() == 1 && WORLDLY_WHEN_NAMED.contains(name))
+        })
         .map(|(_, chain)| {
             let what = format!("{} is built from {}", member.name, chain.join(" from "));
             let remedy = "a pure crate does no IO and reads no clock: move the caller outwards";
@@ -183,9 +188,15 @@ mod tests {
         );
         let edges = [
             ("vipfleet-vrrp", "cc-x", Some("build")),
-            ("cc-x", "libc", None),
+            ("cc-x", "mio", None),
         ];
         assert_eq!(whats(&edges).len(), 1);
+    }
+
+    #[test]
+    fn libc_is_found_in_a_pure_crate_only_when_it_names_it() {
+        assert!(whats(&[("vipfleet-model", "sha-x", None), ("sha-x", "libc", None)]).is_empty());
+        assert_eq!(whats(&[("vipfleet-model", "libc", None)]).len(), 1);
     }
 
     #[test]

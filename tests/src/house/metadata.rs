@@ -12,6 +12,8 @@ use serde::Deserialize;
 pub struct Metadata {
     /// Every package that the lock file can bring in, on any platform.
     pub packages: Vec<Package>,
+    /// Where the workspace is.
+    pub workspace_root: String,
     /// Ids of our own packages.
     pub workspace_members: Vec<String>,
     /// Who depends on whom.
@@ -29,7 +31,7 @@ pub struct Package {
     pub version: String,
     /// SPDX expression.
     pub license: Option<String>,
-    /// Path of its Cargo.toml.
+    /// Path of its Cargo.toml; relative to the workspace for our own.
     pub manifest_path: String,
 }
 
@@ -79,7 +81,15 @@ impl Metadata {
             .context("run cargo metadata")?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "cargo metadata: {}", said.trim());
-        serde_json::from_slice(&output.stdout).context("read what cargo metadata printed")
+        let mut metadata: Self =
+            serde_json::from_slice(&output.stdout).context("read what cargo metadata printed")?;
+        let root = format!("{}/", metadata.workspace_root);
+        for package in &mut metadata.packages {
+            if let Some(relative) = package.manifest_path.strip_prefix(&root) {
+                package.manifest_path = relative.to_owned();
+            }
+        }
+        Ok(metadata)
     }
 
     /// Our own packages.
@@ -148,6 +158,7 @@ pub(super) mod fixture {
         });
         let members = names.iter().filter(|name| name.starts_with("vip"));
         Metadata {
+            workspace_root: String::new(),
             workspace_members: members.map(|name| (*name).to_owned()).collect(),
             resolve: Resolve {
                 nodes: nodes.collect(),
