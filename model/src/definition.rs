@@ -45,7 +45,8 @@ impl fmt::Display for Key {
     }
 }
 
-/// `kind` + `name` + `spec`. Its canonical text is [`crate::document::to_json`].
+/// `kind` + `name` + `spec`. Serde reads and writes what the store and the wire keep; text from
+/// people goes through [`crate::document::parse`], which says more when something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Definition {

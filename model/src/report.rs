@@ -66,7 +66,8 @@ pub struct InstanceReport {
     pub holding: bool,
     /// Current master's address, as heard.
     pub master: Option<IpAddr>,
-    /// Kernel truth, one per configured address.
+    /// Kernel truth: one entry for each configured address, in every state. An address without an
+    /// entry is one that this agent says nothing about.
     pub addresses: Vec<AddressReport>,
     pub adverts_sent: u64,
     pub adverts_received: u64,

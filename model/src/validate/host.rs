@@ -1,12 +1,13 @@
 //! One instance against what its hosts say of themselves: interfaces, addresses, sysctls.
 
-use super::address::{reserved, with_paths};
+use super::address::{reserved, unusable, with_paths};
 use super::desk::{Basis, Desk, Noted};
+use super::names::interface_trouble;
 use crate::address::VirtualAddress;
 use crate::definition::{Definition, Definitions};
-use crate::instance::{Instance, Member, Transport};
+use crate::instance::{Instance, Member};
 use crate::name::Name;
-use crate::node::{InterfaceFacts, NodeFacts};
+use crate::node::NodeFacts;
 use crate::placement::member_address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -30,8 +31,23 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance, nodes: &Nodes) {
             desk.error("duplicate-member-address", path, message, remedy);
         }
     }
-    for (path, vip) in with_paths(spec) {
-        on_hosts(desk, &path, vip, spec, nodes);
+    // What no host may have is said already.
+    let usable = |vip: &VirtualAddress| {
+        let refused = unusable(vip.ip()).is_some() || reserved(vip.ip(), &vip.address).is_some();
+        !refused && vip.address.prefix_len() > 0
+    };
+    for (path, vip) in with_paths(spec).filter(|(_, vip)| usable(vip)) {
+        own(desk, &path, vip.ip(), spec, nodes);
+        among(desk, &path, vip, spec, nodes);
+    }
+    for (index, vip) in spec.virtual_addresses.iter().enumerate() {
+        claimed(
+            desk,
+            &format!("spec.virtualAddresses[{index}]"),
+            vip.ip(),
+            spec,
+            nodes,
+        );
     }
 }
 
@@ -44,6 +60,9 @@ fn reachable(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance, 
         desk.warning("unknown-node", format!("{path}.node"), message, remedy);
         return;
     };
+    if interface_trouble(&member.interface).is_some() {
+        return;
+    }
     let Some(interface) = facts.interface(&member.interface) else {
         let message = format!("{node} has no interface {}", member.interface);
         let names = facts
@@ -83,11 +102,6 @@ fn reachable(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance, 
             message,
             remedy,
         );
-        if spec.transport == Transport::Unicast {
-            let message = format!("the others do not know where to send adverts for {node}");
-            let remedy = "add `address:`, or give the interface an address";
-            desk.warning("unicast-address-unknown", path, message, remedy);
-        }
     }
 }
 
@@ -99,60 +113,72 @@ fn or_none(names: &[&str]) -> String {
     }
 }
 
-/// One address against every member that we know.
-fn on_hosts(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance, nodes: &Nodes) {
-    let ip = vip.ip();
-    let (mut outside, mut unpromoted) = (Vec::new(), Vec::new());
-    for member in &spec.members {
-        let Some(facts) = nodes.get(&member.node) else {
-            continue;
-        };
-        let own = facts.interfaces.iter().any(|it| it.has(ip));
-        if own && member.priority != 255 {
-            let message = format!("{ip} is an own address of {}", member.node);
+/// An address that a member has anyway.
+fn own(desk: &mut Desk<'_>, path: &str, ip: IpAddr, spec: &Instance, nodes: &Nodes) {
+    for member in spec.members.iter().filter(|member| member.priority != 255) {
+        let node = &member.node;
+        if nodes.get(node).is_some_and(|facts| has(facts, ip)) {
+            let message = format!("{ip} is an own address of {node}");
             let remedy = format!(
-                "choose an address that no host has, remove it from {}, or give that member \
-                 priority 255",
-                member.node
+                "choose an address that no host has, remove it from {node}, or give that member \
+                 priority 255"
             );
             desk.error("vip-own-address", path, message, remedy);
-        } else if !own && member.priority == 255 {
-            let message = format!(
-                "{} has priority 255 but {ip} is not its own address",
-                member.node
-            );
+        }
+    }
+}
+
+/// An address that a member claims to own and does not have (RFC 9568 §5.2.4).
+fn claimed(desk: &mut Desk<'_>, path: &str, ip: IpAddr, spec: &Instance, nodes: &Nodes) {
+    for member in spec.members.iter().filter(|member| member.priority == 255) {
+        let node = &member.node;
+        if nodes.get(node).is_some_and(|facts| !has(facts, ip)) {
+            let message = format!("{node} has priority 255 but {ip} is not its own address");
             let remedy = "255 is for the host that owns the address: write 254 or less";
             desk.error("owner-without-address", path, message, remedy);
         }
+    }
+}
+
+/// An address among those of the interfaces it goes to.
+fn among(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance, nodes: &Nodes) {
+    let ip = vip.ip();
+    let host_prefix = vip.address.prefix_len() == vip.address.max_prefix_len();
+    let (mut outside, mut unpromoted, mut taken) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for member in &spec.members {
         let name = vip.dev.as_deref().unwrap_or(&member.interface);
-        let Some(interface) = facts.interface(name) else {
+        let facts = nodes.get(&member.node);
+        let Some(interface) = facts.and_then(|facts| facts.interface(name)) else {
             continue;
         };
-        let nets = interface
-            .addresses
-            .iter()
-            .filter(|it| it.addr().is_ipv4() == ip.is_ipv4());
-        let nets = nets.collect::<Vec<_>>();
+        let node = member.node.as_str();
+        let all = interface.addresses.iter();
+        let nets = all
+            .filter(|it| it.addr().is_ipv4() == ip.is_ipv4())
+            .collect::<Vec<_>>();
         if let Some((net, what)) = nets.iter().find_map(|net| Some((net, reserved(ip, net)?))) {
-            let message = format!(
-                "{ip} is the {what} address of {} on {}",
-                net.trunc(),
-                member.node
-            );
-            desk.error(
-                "address-reserved",
-                path,
-                message,
-                "choose a host address of that network",
-            );
+            taken
+                .entry((what, net.trunc()))
+                .or_insert_with(Vec::new)
+                .push(node);
+        } else if !nets.is_empty() && !nets.iter().any(|net| net.contains(&ip)) {
+            outside.push(node);
         }
-        if !nets.is_empty() && !nets.iter().any(|net| net.contains(&ip)) {
-            outside.push(member.node.as_str());
-        }
-        let host_prefix = vip.address.prefix_len() == vip.address.max_prefix_len();
         if !host_prefix && ip.is_ipv4() && !interface.promote_secondaries {
-            unpromoted.push(member.node.as_str());
+            unpromoted.push(node);
         }
+    }
+    for ((what, net), nodes) in taken {
+        let message = format!(
+            "{ip} is the {what} address of {net} on {}",
+            nodes.join(", ")
+        );
+        desk.error(
+            "address-reserved",
+            path,
+            message,
+            "choose a host address of that network",
+        );
     }
     if !outside.is_empty() {
         let message = format!(
@@ -173,10 +199,12 @@ fn on_hosts(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instan
     }
 }
 
-impl InterfaceFacts {
-    fn has(&self, ip: IpAddr) -> bool {
-        self.addresses.iter().any(|net| net.addr() == ip)
-    }
+fn has(facts: &NodeFacts, ip: IpAddr) -> bool {
+    facts
+        .interfaces
+        .iter()
+        .flat_map(|it| &it.addresses)
+        .any(|net| net.addr() == ip)
 }
 
 /// Virtual addresses that are own addresses of hosts outside their instance. A warning: in
