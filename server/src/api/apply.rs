@@ -1,0 +1,215 @@
+//! Changing definitions: validate against the fleet as it would be, then compare-and-swap. The
+//! handler stops at the store; agents hear of it from the store's watch.
+
+use super::read::redacted_change;
+use super::{Api, malformed, refusal};
+use crate::store::{Change, DefinitionChange, Revision, Snapshot, StoreError};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use tonic::Status;
+use vipfleet_model::redaction::unredact_all;
+use vipfleet_model::validate::validate;
+use vipfleet_model::{Definition, Definitions, Finding, Findings, Key, Place};
+use vipfleet_proto::v1;
+
+/// A change that somebody else's overtook is planned anew this often, unless the client named
+/// the revision it was planned against.
+const ATTEMPTS: usize = 8;
+
+/// What a client wants changed.
+struct Wish {
+    put: Vec<Definition>,
+    delete: Vec<Key>,
+    if_revision: Option<Revision>,
+    author: String,
+    message: String,
+    run: Run,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Commit,
+    Dry,
+}
+
+impl Run {
+    fn of(dry_run: bool) -> Self {
+        if dry_run { Self::Dry } else { Self::Commit }
+    }
+}
+
+impl Api {
+    pub(super) async fn apply_change(
+        &self,
+        request: v1::ApplyRequest,
+    ) -> Result<v1::ApplyResponse, Status> {
+        let put = request
+            .put
+            .into_iter()
+            .map(Definition::try_from)
+            .collect::<Result<_, _>>();
+        let delete = request
+            .delete
+            .into_iter()
+            .map(Key::try_from)
+            .collect::<Result<_, _>>();
+        let wish = Wish {
+            put: put.map_err(malformed)?,
+            delete: delete.map_err(malformed)?,
+            if_revision: request.if_revision.map(Revision),
+            author: request.author,
+            message: request.message,
+            run: Run::of(request.dry_run),
+        };
+        let plan = |_: &Snapshot| Ok((wish.put.clone(), wish.delete.clone()));
+        self.change(&wish, plan).await
+    }
+
+    pub(super) async fn roll_back(
+        &self,
+        request: v1::RollbackRequest,
+    ) -> Result<v1::ApplyResponse, Status> {
+        let to = Revision(request.to_revision);
+        let target = self
+            .fleet
+            .store()
+            .definitions_at(to)
+            .await
+            .map_err(refusal)?;
+        let message = match request.message.as_str() {
+            "" => format!("roll back to revision {to}"),
+            given => given.to_owned(),
+        };
+        let wish = Wish {
+            put: Vec::new(),
+            delete: Vec::new(),
+            if_revision: request.if_revision.map(Revision),
+            author: request.author,
+            message,
+            run: Run::of(request.dry_run),
+        };
+        self.change(&wish, |now: &Snapshot| {
+            Ok(difference(&now.definitions, &target))
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        wish: &Wish,
+        plan: impl Fn(&Snapshot) -> Result<(Vec<Definition>, Vec<Key>), Status>,
+    ) -> Result<v1::ApplyResponse, Status> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let now = self.fleet.store().snapshot().await.map_err(refusal)?;
+            if let Some(pinned) = wish
+                .if_revision
+                .filter(|it| *it != now.definitions_revision)
+            {
+                let (base, current) = (pinned, now.definitions_revision);
+                return Err(refusal(StoreError::Conflict { base, current }));
+            }
+            let (mut put, delete) = plan(&now)?;
+            let mut findings = unredact_all(put.iter_mut(), &now.definitions);
+            let planned = planned(&now.definitions, &put, &delete, &mut findings);
+            let facts = now
+                .facts
+                .iter()
+                .map(|(name, (_, facts))| (name.clone(), facts.clone()));
+            let changed = changes(&now.definitions, &planned);
+            let keys = changed
+                .iter()
+                .map(|change| change.key.clone())
+                .collect::<BTreeSet<_>>();
+            findings.append(validate(&planned, &facts.collect(), &keys));
+            let mut answer = v1::ApplyResponse {
+                changes: changed.into_iter().map(redacted_change).collect(),
+                revision: now.definitions_revision.0,
+                committed: false,
+                findings: Vec::new(),
+            };
+            let refused = findings.has_errors();
+            answer.findings = findings.0.into_iter().map(Into::into).collect();
+            if refused || wish.run == Run::Dry || keys.is_empty() {
+                return Ok(answer);
+            }
+            let change = Change {
+                base: now.definitions_revision,
+                author: wish.author.clone(),
+                message: wish.message.clone(),
+                at: Timestamp::now().to_string(),
+                put,
+                delete,
+            };
+            match self.fleet.store().commit(change).await {
+                Ok(record) => {
+                    answer.committed = record.is_some();
+                    answer.revision = record.map_or(answer.revision, |record| record.revision.0);
+                    return Ok(answer);
+                }
+                Err(StoreError::Conflict { .. })
+                    if wish.if_revision.is_none() && attempts < ATTEMPTS => {}
+                Err(error) => return Err(refusal(error)),
+            }
+        }
+    }
+}
+
+/// The fleet as it would be. Deleting what is not there is a finding, not a surprise.
+fn planned(
+    now: &Definitions,
+    put: &[Definition],
+    delete: &[Key],
+    findings: &mut Findings,
+) -> Definitions {
+    let mut planned = now.clone();
+    for key in delete {
+        if planned.0.remove(key).is_none() {
+            let place = Place {
+                document: Some(key.to_string()),
+                ..Place::default()
+            };
+            let remedy = "look it up with `vipctl get`";
+            findings.push(Finding::error(
+                "nothing-to-delete",
+                place,
+                "there is no such definition",
+                remedy,
+            ));
+        }
+    }
+    planned.0.extend(
+        put.iter()
+            .map(|definition| (definition.key(), definition.clone())),
+    );
+    planned
+}
+
+/// What turns `now` into `target`.
+fn difference(now: &Definitions, target: &Definitions) -> (Vec<Definition>, Vec<Key>) {
+    let put = target
+        .0
+        .iter()
+        .filter(|(key, wanted)| now.0.get(*key) != Some(*wanted));
+    let delete = now.0.keys().filter(|key| !target.0.contains_key(*key));
+    (
+        put.map(|(_, wanted)| wanted.clone()).collect(),
+        delete.cloned().collect(),
+    )
+}
+
+fn changes(now: &Definitions, planned: &Definitions) -> Vec<DefinitionChange> {
+    let (put, delete) = difference(now, planned);
+    let keys = put
+        .iter()
+        .map(Definition::key)
+        .chain(delete)
+        .collect::<BTreeSet<_>>();
+    let change = |key: Key| DefinitionChange {
+        before: now.0.get(&key).cloned(),
+        after: planned.0.get(&key).cloned(),
+        key,
+    };
+    keys.into_iter().map(change).collect()
+}

@@ -1,0 +1,76 @@
+//! Progress of a revision on its way into the kernels: what `--wait` waits for.
+
+use super::{Api, Streamed};
+use crate::fleet::View;
+use crate::store::Revision;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use vipfleet_model::Name;
+use vipfleet_proto::v1;
+
+/// Longest a client may wait on one call.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+impl Api {
+    /// Says each new state of the progress; ends when it is done, or when the time is over.
+    pub(super) fn convergence(
+        &self,
+        request: v1::WatchConvergenceRequest,
+    ) -> Result<Streamed<v1::Convergence>, Status> {
+        let names = request
+            .instances
+            .into_iter()
+            .map(Name::try_from)
+            .collect::<Result<_, _>>();
+        let names: Vec<Name> =
+            names.map_err(|cause| Status::invalid_argument(cause.to_string()))?;
+        let timeout = request.timeout.and_then(|it| Duration::try_from(it).ok());
+        let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
+        let revision = Revision(request.revision);
+        let (send, receive) = mpsc::channel(8);
+        let mut changes = self.fleet.watch();
+        let stop = self.stop.clone();
+        let follow = async move {
+            let mut said = None;
+            loop {
+                let progress = progress(&changes.borrow_and_update().clone(), revision, &names);
+                let done = progress.done;
+                if said.as_ref() != Some(&progress) {
+                    said = Some(progress.clone());
+                    if send.send(Ok(progress)).await.is_err() {
+                        return;
+                    }
+                }
+                if done || changes.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = tokio::time::timeout(timeout, follow) => {}
+                () = stop.cancelled() => {}
+            }
+        });
+        Ok(Box::pin(ReceiverStream::new(receive)))
+    }
+}
+
+fn progress(view: &View, revision: Revision, names: &[Name]) -> v1::Convergence {
+    let members = view.convergence(names);
+    let seen = view.definitions_revision >= revision;
+    let member = |it: &crate::fleet::NodeProgress| v1::MemberConvergence {
+        node: it.node.to_string(),
+        connected: it.connected,
+        accepted: seen && it.accepted,
+        observed: seen && it.observed,
+        rejected: it.rejected.clone().unwrap_or_default(),
+    };
+    let done = seen && members.iter().all(|it| it.accepted && it.observed);
+    v1::Convergence {
+        done,
+        members: members.iter().map(member).collect(),
+    }
+}

@@ -1,0 +1,81 @@
+//! The task that owns the view: takes what the store's watch and the sessions say, in batches,
+//! and publishes the picture.
+
+use super::liveness::Liveness;
+use super::{SessionEvent, View};
+use crate::store::{Event, EventKind, Events, StoredTransition};
+use futures::{FutureExt as _, StreamExt as _};
+use std::sync::Arc;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+/// Events taken in before the picture is published again.
+const BATCH: usize = 1024;
+
+pub(super) struct Follower {
+    publish: watch::Sender<Arc<View>>,
+    transitions: broadcast::Sender<StoredTransition>,
+    liveness: Liveness,
+    view: View,
+}
+
+impl Follower {
+    pub(super) fn new(
+        publish: watch::Sender<Arc<View>>,
+        transitions: broadcast::Sender<StoredTransition>,
+    ) -> Self {
+        let view = publish.borrow().as_ref().clone();
+        Self {
+            publish,
+            transitions,
+            liveness: Liveness::new(Instant::now()),
+            view,
+        }
+    }
+
+    /// Until `stop`, or until the store is closed for good. Every branch is cancel safe.
+    pub(super) async fn run(
+        mut self,
+        mut events: Events,
+        mut sessions: mpsc::Receiver<SessionEvent>,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let verdict = self.liveness.next_verdict(Instant::now());
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => self.take(event),
+                    None => return error!("the store's watch ended"),
+                },
+                Some(event) = sessions.recv() => self.view.hear(event),
+                () = tokio::time::sleep_until(verdict) => {}
+                () = stop.cancelled() => return,
+            }
+            // What is there already goes into the same picture.
+            for _ in 0..BATCH {
+                match events.next().now_or_never() {
+                    Some(Some(event)) => self.take(event),
+                    _ => match sessions.try_recv() {
+                        Ok(event) => self.view.hear(event),
+                        Err(_) => break,
+                    },
+                }
+            }
+            self.view.settle();
+            self.view.judge(&self.liveness, Instant::now());
+            self.publish.send_replace(Arc::new(self.view.clone()));
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        self.view.absorb(&event);
+        match event.what {
+            EventKind::Replica(record) => self.liveness.heard(&record, Instant::now()),
+            // Nobody listening is fine.
+            EventKind::Transition(transition) => drop(self.transitions.send(transition)),
+            _ => {}
+        }
+    }
+}

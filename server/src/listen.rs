@@ -1,0 +1,74 @@
+//! How the server takes connections: the one place that says what is plaintext and what is not.
+//! TLS comes in here, as another [`Transport`].
+
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tracing::warn;
+
+/// Whether plaintext may leave the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    LoopbackOnly,
+    Anywhere,
+}
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error(
+        "{0} is not loopback and plaintext is served on loopback only: listen on 127.0.0.1, or \
+         pass --insecure on a network where everybody may change the fleet"
+    )]
+    PlaintextRefused(SocketAddr),
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        source: io::Error,
+    },
+}
+
+/// An open listener.
+#[derive(Debug)]
+pub enum Transport {
+    Plaintext(TcpListenerStream),
+}
+
+/// Opens the listener, and says where it is.
+pub async fn open(
+    address: SocketAddr,
+    plaintext: Plaintext,
+) -> Result<(Transport, SocketAddr), ListenError> {
+    if !address.ip().is_loopback() {
+        match plaintext {
+            Plaintext::LoopbackOnly => return Err(ListenError::PlaintextRefused(address)),
+            Plaintext::Anywhere => {
+                warn!(%address, "serving plaintext: everybody who can connect can change the fleet");
+            }
+        }
+    }
+    let bind = |source| ListenError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let bound = listener.local_addr().map_err(bind)?;
+    Ok((
+        Transport::Plaintext(TcpListenerStream::new(listener)),
+        bound,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn plaintext_beyond_loopback_is_refused_unless_it_is_said() {
+        let anywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let refused = open(anywhere, Plaintext::LoopbackOnly).await.unwrap_err();
+        assert!(refused.to_string().contains("--insecure"), "{refused}");
+        assert!(open(anywhere, Plaintext::Anywhere).await.is_ok());
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (_, bound) = open(loopback, Plaintext::LoopbackOnly).await.unwrap();
+        assert_ne!(bound.port(), 0);
+    }
+}

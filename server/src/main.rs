@@ -1,0 +1,27 @@
+//! Entry of the control server.
+
+use clap::Parser as _;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+use vipfleet_server::{Options, serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if options.log_json {
+        log.json().init()
+    } else {
+        log.with_target(false).init()
+    }
+    match serve::run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vipfleet-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

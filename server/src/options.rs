@@ -1,0 +1,72 @@
+//! What the server is told on its command line.
+
+use clap::Parser;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Keeps the definitions of a fleet of virtual IPs, tells each agent what to run, and knows who
+/// has each VIP. Losing it changes nothing on the data plane.
+///
+/// Prints one line with its address when it is ready.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "vipfleet-server",
+    version,
+    after_help = "Examples:\n  vipfleet-server\n  vipfleet-server --listen 10.0.0.5:7700 --insecure \
+                  --store etcd:http://10.0.0.5:2379,http://10.0.0.6:2379"
+)]
+pub struct Options {
+    /// Address to serve on. Port 0 takes a free one, which the ready line names.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7700")]
+    pub listen: SocketAddr,
+
+    /// embedded:PATH or etcd:http://HOST:PORT,… [default: embedded, in the data dir]
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<String>,
+
+    /// Where the embedded store is kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/vipfleet-server")]
+    pub data_dir: PathBuf,
+
+    /// Serve plaintext beyond loopback: everybody who can reach the address can change the fleet.
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// Name of this replica, unique in the fleet and the same after a restart.
+    /// [default: HOST:PORT]
+    #[arg(long, value_name = "NAME")]
+    pub replica: Option<String>,
+
+    /// Log lines as JSON.
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+impl Options {
+    /// The store's specification.
+    pub fn store_spec(&self) -> String {
+        let default = || format!("embedded:{}", self.data_dir.join("store.redb").display());
+        self.store.clone().unwrap_or_else(default)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn no_flags_mean_loopback_and_an_embedded_store_in_the_data_dir() {
+        let options = Options::parse_from(["vipfleet-server"]);
+        assert!(options.listen.ip().is_loopback());
+        assert_eq!(
+            options.store_spec(),
+            "embedded:/var/lib/vipfleet-server/store.redb"
+        );
+    }
+}
