@@ -66,6 +66,7 @@ pub struct AssignedMember {
     /// `None` for a unicast peer of a stand-alone agent, which knows addresses only.
     pub node: Option<Name>,
     pub address: Option<IpAddr>,
+    /// 0 for a unicast peer of a stand-alone agent, which does not know it.
     pub priority: u8,
     pub external: bool,
     pub this: bool,

@@ -134,8 +134,14 @@ pub struct Track {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Notify {
     pub on: NotifyOn,
-    /// File in the agent's exec dir.
+    /// Pushed by a server: a file name inside the agent's exec dir. Stand-alone: a path.
     pub exec: String,
+    /// What the program gets before the words that the agent adds itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Who it runs as; the agent's own user by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -163,6 +163,29 @@ fn json_is_read_as_one_object_a_list_or_items() {
 }
 
 #[test]
+fn a_list_of_ten_thousand_definitions_on_one_line_is_read() {
+    let one = read(SAMPLE).remove(0);
+    let Definition::Instance { spec, .. } = one else {
+        panic!("an instance")
+    };
+    let many = (0..10_000).map(|number| Definition::Instance {
+        name: format!("VI_{number}").parse().unwrap(),
+        spec: spec.clone(),
+    });
+    let many = many.collect::<Vec<_>>();
+    assert!(read(&serde_json::to_string(&many).unwrap()) == many);
+    let few = &many[..100];
+    assert!(read(&document::to_json(few)) == few);
+    assert!(read(&document::to_yaml(few)) == few);
+}
+
+#[test]
+fn objects_that_follow_each_other_without_a_separator_are_a_finding() {
+    let one = r#"{"kind": "Check", "name": "c", "spec": {"file": {"path": "/a"}}}"#;
+    insta::assert_snapshot!(findings(&format!("{one}\n{one}\n")), @"error: fleet.yaml:2:1 document 2: this is no YAML: did not find expected <document start>; put a line with --- between documents, or commas and [ ] around");
+}
+
+#[test]
 fn comments_directives_and_empty_documents_are_no_findings() {
     assert_eq!(read("").len(), 0);
     assert_eq!(

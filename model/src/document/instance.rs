@@ -200,9 +200,13 @@ fn hook(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Notify> {
         choice(c, s, &events)
     });
     let exec = fields.required(context, "exec", text);
+    let args = fields.optional(context, "args", |c, s| list(c, s, text));
+    let user = fields.optional(context, "user", text);
     fields.finish(context);
     Some(Notify {
         on: on?,
         exec: exec?,
+        args: args.flatten().unwrap_or_default(),
+        user: user.flatten(),
     })
 }

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 /// Nesting beyond this is refused; definitions need five levels.
 const MAX_DEPTH: usize = 32;
 /// Nodes in one document, aliases expanded: what stops an alias bomb.
-const MAX_NODES: usize = 1_000_000;
+const MAX_NODES: usize = 2_000_000;
 
 /// 1-based line and column, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -170,7 +170,10 @@ impl Builder {
                     at: self.at(marker.line(), marker.col()),
                     rule: "syntax",
                     message: format!("this is no YAML: {}", error.info()),
-                    remedy: "correct the document from here on",
+                    remedy: match error.info().contains("<document start>") {
+                        true => "put a line with --- between documents, or commas and [ ] around",
+                        false => "correct the document from here on",
+                    },
                 }
             })?;
             self.take(event, &span)?;
@@ -192,7 +195,7 @@ impl Builder {
                     text: text.into_owned(),
                     plain,
                 };
-                self.place(Node { at, value, size: 1 }, anchor)?;
+                self.place(Node { at, value, size: 1 }, anchor, 1)?;
             }
             Event::SequenceStart(_, anchor, tag) => {
                 refuse_foreign_tag(at, tag)?;
@@ -222,7 +225,8 @@ impl Builder {
                         remedy: "write the value out",
                     });
                 };
-                self.place(Node { at, ..node }, 0)?;
+                let new = node.size;
+                self.place(Node { at, ..node }, 0, new)?;
             }
             _ => {}
         }
@@ -255,12 +259,13 @@ impl Builder {
                 size: size + 1,
             },
             anchor,
+            1,
         )
     }
 
-    /// Puts a finished node where it belongs.
-    fn place(&mut self, node: Node, anchor: usize) -> Result<(), Trouble> {
-        self.nodes = self.nodes.saturating_add(node.size);
+    /// Puts a finished node where it belongs; `new` of the nodes in it are not counted yet.
+    fn place(&mut self, node: Node, anchor: usize, new: usize) -> Result<(), Trouble> {
+        self.nodes = self.nodes.saturating_add(new);
         if self.nodes > MAX_NODES {
             return Err(Trouble {
                 at: node.at,

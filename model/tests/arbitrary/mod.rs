@@ -128,7 +128,18 @@ fn hook() -> impl Strategy<Value = Notify> {
         NotifyOn::Stop,
         NotifyOn::Any,
     ]);
-    (on, text()).prop_map(|(on, exec)| Notify { on, exec })
+    (
+        on,
+        text(),
+        prop::collection::vec(text(), 0..3),
+        prop::option::of(text()),
+    )
+        .prop_map(|(on, exec, args, user)| Notify {
+            on,
+            exec,
+            args,
+            user,
+        })
 }
 
 fn instance() -> impl Strategy<Value = Instance> {
