@@ -1,5 +1,6 @@
 //! The domain of vipfleet: what an operator declares ([`definition`]), what one node must run
-//! ([`assignment`]), what one node observed ([`report`]), and the pure functions between them.
+//! ([`assignment`]), what one node observed ([`report`]), and the pure functions between them:
+//! [`document`] reads, [`validate`] judges, [`placement`] derives, [`ownership`] sums up.
 //!
 //! Three nouns, never one shared type. Pure: no file, no socket, no clock, no async.
 

@@ -79,6 +79,12 @@ fn an_unquoted_password_keeps_its_leading_zeros() {
 }
 
 #[test]
+fn a_misplaced_password_is_not_repeated_in_the_finding() {
+    let yaml = SAMPLE.replace("{type: pass, password: \"1111\"}", "hunter2");
+    insta::assert_snapshot!(findings(&yaml), @r#"error: fleet.yaml:8:19 Instance VI_1 spec.authentication: authentication takes a mapping; write {type: pass, password: "..."}"#);
+}
+
+#[test]
 fn every_finding_of_every_document_is_noted_with_its_line() {
     insta::assert_snapshot!(findings(include_str!("broken.yaml")));
 }

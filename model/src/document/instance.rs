@@ -121,6 +121,18 @@ fn net(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress> {
 }
 
 fn authentication(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Authentication> {
+    if !matches!(spot.node.value, Value::Mapping(_)) {
+        // What stands here may be the password: it is not repeated.
+        let place = context.place(spot.node.at, &spot.path);
+        let remedy = "write {type: pass, password: \"...\"}";
+        context.error(
+            "wrong-type",
+            place,
+            "authentication takes a mapping",
+            remedy,
+        );
+        return None;
+    }
     let mut fields = Fields::of(context, spot)?;
     let pass = fields.required(context, "type", |c, s| {
         choice(c, s, &[("none", false), ("pass", true)])
