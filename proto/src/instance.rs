@@ -214,10 +214,19 @@ impl TryFrom<v1::Track> for Track {
 }
 
 impl From<Notify> for v1::Notify {
-    fn from(Notify { on, exec }: Notify) -> Self {
+    fn from(
+        Notify {
+            on,
+            exec,
+            args,
+            user,
+        }: Notify,
+    ) -> Self {
         Self {
             on: v1::NotifyOn::from(on).into(),
             exec,
+            args,
+            user,
         }
     }
 }
@@ -225,10 +234,19 @@ impl From<Notify> for v1::Notify {
 impl TryFrom<v1::Notify> for Notify {
     type Error = Malformed;
 
-    fn try_from(v1::Notify { on, exec }: v1::Notify) -> Result<Self, Malformed> {
+    fn try_from(
+        v1::Notify {
+            on,
+            exec,
+            args,
+            user,
+        }: v1::Notify,
+    ) -> Result<Self, Malformed> {
         Ok(Self {
             on: choice::<v1::NotifyOn, _>(on, "on")?,
             exec,
+            args,
+            user,
         })
     }
 }

@@ -86,7 +86,13 @@ pub(crate) fn notify() -> impl Strategy<Value = Notify> {
         NotifyOn::Stop,
         NotifyOn::Any,
     ]);
-    (on, text()).prop_map(|(on, exec)| Notify { on, exec })
+    let parts = (on, text(), vec(text(), 0..3), option::of(text()));
+    parts.prop_map(|(on, exec, args, user)| Notify {
+        on,
+        exec,
+        args,
+        user,
+    })
 }
 
 pub(crate) fn garp() -> impl Strategy<Value = Garp> {
