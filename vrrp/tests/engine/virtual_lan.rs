@@ -310,3 +310,21 @@ fn a_password_changed_on_one_member_after_the_other_never_makes_two_masters() {
         );
     }
 }
+
+#[test]
+fn a_frozen_master_that_is_stopped_before_it_can_read_misleads_nobody() {
+    for seed in seeds() {
+        let mut lan = Lan::new(seed, &[150, 100, 90], |_| {});
+        for host in 0..lan.len() {
+            lan.input(host, Input::Start);
+        }
+        lan.run_for(QUIET);
+        lan.freeze(0);
+        lan.run_for(millis(8000));
+        lan.input(0, Input::Resign(ResignReason::Stop));
+        lan.thaw(0);
+        lan.run_for(QUIET);
+        assert_eq!(lan.elections, [0, 1], "seed {seed}");
+        assert_one_owner(&lan, seed);
+    }
+}
