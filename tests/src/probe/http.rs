@@ -29,7 +29,7 @@ impl fmt::Display for HttpReport {
         let gap = self.losses.longest_gap().as_millis();
         write!(f, "{sent} requests, {lost} failed, longest gap {gap} ms")?;
         for (body, count) in &self.bodies {
-            write!(f, "\n  {count} answered by {}", body.trim())?;
+            write!(f, "\n  {count} answered: {}", body.trim())?;
         }
         for (reason, count) in &self.failures {
             write!(f, "\n  {count} failed: {reason}")?;
