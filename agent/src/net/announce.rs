@@ -1,0 +1,60 @@
+//! Gratuitous ARP over AF_PACKET. Called by the VRRP thread, never waits.
+//!
+//! When and how often to announce is the engine's business; unsolicited neighbour advertisements
+//! (IPv6) are refused as unsupported.
+
+use super::arp;
+use nix::libc;
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+use std::io;
+use std::mem::size_of;
+use std::net::IpAddr;
+
+/// One packet socket for all interfaces; it receives nothing.
+#[derive(Debug)]
+pub struct Announcer {
+    socket: Socket,
+}
+
+impl Announcer {
+    /// Opens the socket. Needs CAP_NET_RAW.
+    pub fn open() -> io::Result<Self> {
+        // Protocol 0: nothing is ever delivered to this socket (packet(7)).
+        let kind = Type::RAW.nonblocking().cloexec();
+        let socket = Socket::new(Domain::PACKET, kind, Some(Protocol::from(0)))?;
+        Ok(Self { socket })
+    }
+
+    /// Sends one announcement of `address` out of the interface `index`, from `mac`.
+    ///
+    /// `WouldBlock` and `ENOBUFS` mean a full transmit queue: the caller's next round announces
+    /// again. `Unsupported` for IPv6.
+    pub fn announce(&self, index: u32, mac: [u8; 6], address: IpAddr) -> io::Result<()> {
+        let IpAddr::V4(address) = address else {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                format!("cannot announce {address}: neighbour advertisements are not supported"),
+            ));
+        };
+        let frame = arp::announcement(mac, address);
+        self.socket.send_to(&frame, &broadcast(index)?)?;
+        Ok(())
+    }
+}
+
+/// The link-layer broadcast address on an interface.
+fn broadcast(index: u32) -> io::Result<SockAddr> {
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: sockaddr_ll is a socket address type smaller than the storage (packet(7)), and all
+    // bits zero is a valid value of it.
+    let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    address.sll_family = libc::AF_PACKET as libc::sa_family_t;
+    address.sll_protocol = (libc::ETH_P_ARP as u16).to_be();
+    address.sll_ifindex =
+        i32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    address.sll_halen = 6;
+    address.sll_addr[..6].copy_from_slice(&[0xff; 6]);
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the storage holds a complete sockaddr_ll of that length.
+    Ok(unsafe { SockAddr::new(storage, length) })
+}

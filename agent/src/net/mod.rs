@@ -1,0 +1,49 @@
+//! The agent's hands on the kernel. Two callers, two halves:
+//!
+//! * the VRRP thread owns [`VrrpSocket`] and [`Announcer`] and reads [`clock`]; nothing here
+//!   makes it wait;
+//! * the *net thread* behind [`Net`] owns netlink: it keeps every desired address on its
+//!   interface under a kernel lease, hands it over silently, watches links and addresses, and
+//!   says what the kernel really holds through [`Events`].
+//!
+//! Absent on purpose: VRRP itself, checks, anything about the server. This module knows names of
+//! instances only to say whose address it talks about.
+
+mod actor;
+mod address;
+pub mod announce;
+mod arp;
+pub mod clock;
+mod converge;
+mod error;
+pub mod event;
+mod handover;
+pub mod heartbeat;
+mod inbox;
+mod interface;
+pub mod lease;
+mod ledger;
+mod mirror;
+mod netlink;
+mod place;
+mod renewal;
+pub mod request;
+mod route;
+pub mod socket;
+mod startup;
+mod sysctl;
+mod thread;
+mod timestamp;
+mod truth;
+mod watch;
+mod wish;
+
+pub use announce::Announcer;
+pub use clock::SuspendWatch;
+pub use error::{Fault, NetError};
+pub use event::{Drift, Event, Events, InterfaceState, Leftover};
+pub use heartbeat::Heartbeat;
+pub use lease::LeaseTerms;
+pub use request::{Desire, Request, RequestError};
+pub use socket::{Packet, VrrpSocket};
+pub use thread::{Net, Options};

@@ -1,0 +1,158 @@
+//! A client's view of a VIP: ICMP echo and ARP, from raw sockets of the test's own.
+
+use crate::lab::Namespace;
+use nix::libc;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+use std::io::Read;
+use std::mem::size_of;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+static IDENT: AtomicU16 = AtomicU16::new(1);
+
+/// Waits until the socket has something to read.
+pub(crate) fn readable(socket: &Socket, within: Duration) -> bool {
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    let nanos = within.subsec_nanos().into();
+    let seconds = i64::try_from(within.as_secs()).unwrap();
+    poll(
+        &mut fds,
+        Some(&Timespec {
+            tv_sec: seconds,
+            tv_nsec: nanos,
+        }),
+    )
+    .unwrap()
+        == 1
+}
+
+/// An ICMP pinger that lives inside a namespace.
+pub(crate) struct Pinger {
+    socket: Socket,
+    target: Ipv4Addr,
+    ident: u16,
+}
+
+fn checksum(bytes: &[u8]) -> u16 {
+    let words = bytes
+        .chunks(2)
+        .map(|it| u32::from(it[0]) << 8 | u32::from(*it.get(1).unwrap_or(&0)));
+    let sum: u32 = words.sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    !(u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap())
+}
+
+impl Pinger {
+    pub(crate) fn new(namespace: &Namespace, target: Ipv4Addr) -> Self {
+        let open = || {
+            Socket::new(
+                Domain::IPV4,
+                Type::RAW.nonblocking(),
+                Some(Protocol::ICMPV4),
+            )
+        };
+        let socket = namespace.enter(open).unwrap();
+        let ident = IDENT.fetch_add(1, Ordering::Relaxed);
+        Self {
+            socket,
+            target,
+            ident,
+        }
+    }
+
+    pub(crate) fn send(&self, sequence: u16) {
+        let mut echo = [8, 0, 0, 0, 0, 0, 0, 0];
+        echo[4..6].copy_from_slice(&self.ident.to_be_bytes());
+        echo[6..8].copy_from_slice(&sequence.to_be_bytes());
+        let sum = checksum(&echo);
+        echo[2..4].copy_from_slice(&sum.to_be_bytes());
+        self.socket
+            .send_to(&echo, &SocketAddrV4::new(self.target, 0).into())
+            .unwrap();
+    }
+
+    /// The sequence number of the next reply.
+    pub(crate) fn reply(&self, within: Duration) -> Option<u16> {
+        let deadline = Instant::now() + within;
+        loop {
+            let left = deadline.checked_duration_since(Instant::now())?;
+            if !readable(&self.socket, left) {
+                return None;
+            }
+            let mut bytes = [0; 256];
+            let Ok(length) = (&self.socket).read(&mut bytes) else {
+                continue;
+            };
+            let message = &bytes[usize::from(bytes[0] & 0x0f) * 4..length];
+            if message[0] == 0 && message[4..6] == self.ident.to_be_bytes() {
+                return Some(u16::from_be_bytes([message[6], message[7]]));
+            }
+        }
+    }
+
+    pub(crate) fn is_answered(&self, within: Duration) -> bool {
+        self.send(0);
+        self.reply(within).is_some()
+    }
+}
+
+/// A packet socket for ARP on `eth0` of a namespace.
+pub(crate) fn arp_socket(namespace: &Namespace) -> Socket {
+    let protocol = (libc::ETH_P_ARP as u16).to_be();
+    let kind = Type::RAW.nonblocking();
+    let open = || {
+        Socket::new(
+            Domain::PACKET,
+            kind,
+            Some(Protocol::from(i32::from(protocol))),
+        )
+    };
+    let socket = namespace.enter(open).unwrap();
+    let mut storage = SockAddrStorage::zeroed();
+    // SAFETY: sockaddr_ll fits the storage, and all bits zero is a valid value of it.
+    let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
+    address.sll_family = libc::AF_PACKET as libc::sa_family_t;
+    address.sll_protocol = protocol;
+    address.sll_ifindex = i32::try_from(namespace.index("eth0")).unwrap();
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: a complete sockaddr_ll.
+    socket
+        .bind(&unsafe { SockAddr::new(storage, length) })
+        .unwrap();
+    socket
+}
+
+/// The frames of a packet socket that arrive within a time.
+pub(crate) fn frame(socket: &Socket, within: Duration) -> Option<Vec<u8>> {
+    let mut bytes = [0; 256];
+    let mut reader = socket;
+    readable(socket, within)
+        .then(|| reader.read(&mut bytes).unwrap())
+        .map(|n| bytes[..n].to_vec())
+}
+
+/// Asks who has an address, from `sender` on `eth0`; whether somebody answers.
+pub(crate) fn arp_is_answered(client: &Namespace, sender: Ipv4Addr, target: Ipv4Addr) -> bool {
+    let socket = arp_socket(client);
+    let mac = client.mac("eth0");
+    let mut request = vec![0xff; 6];
+    request.extend(mac);
+    request.extend([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1]);
+    request.extend(mac);
+    request.extend(sender.octets());
+    request.extend([0; 6]);
+    request.extend(target.octets());
+    let deadline = Instant::now() + Duration::from_millis(400);
+    socket.send(&request).unwrap();
+    while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+        let Some(reply) = frame(&socket, left) else {
+            break;
+        };
+        if reply[20..22] == [0, 2] && reply[28..32] == target.octets() {
+            return true;
+        }
+    }
+    false
+}
