@@ -116,6 +116,8 @@ fn notify(hook: &Located<Hook>, findings: &mut Findings) -> Notify {
     Notify {
         on: hook.value.on,
         exec: exec.file.value.clone(),
+        args: exec.args.clone(),
+        user: exec.user.clone(),
     }
 }
 

@@ -242,12 +242,8 @@ fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> 
             {
                 let message = format!("this hook of {} is not {}'s", one.node, other.node);
                 let remedy = "hooks hold for all members here: give both files the same";
-                let there = other
-                    .instance
-                    .notify
-                    .first()
-                    .map_or(&other.instance.name, |_| &other.instance.name);
-                compare.push(pair("hosts-disagree", &hook.at, &there.at, message, remedy));
+                let there = &other.instance.name.at;
+                compare.push(pair("hosts-disagree", &hook.at, there, message, remedy));
             }
         }
     }
@@ -259,6 +255,8 @@ fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> 
     let notify = |hook: &Located<super::super::Hook>| Notify {
         on: hook.value.on,
         exec: programs.hook(&hook.value.exec, first.node, compare.findings),
+        args: hook.value.exec.args.clone(),
+        user: hook.value.exec.user.clone(),
     };
     first.instance.notify.iter().map(notify).collect()
 }
