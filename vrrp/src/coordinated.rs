@@ -6,6 +6,9 @@
 //! [`ACCEPTS_FORMER`]. Any peer that is changed within the first span has always understood and
 //! been understood: it goes on sending the former form until `2 × SENDS_FORMER` after the first
 //! router's change, and the rest is margin for adverts on their way and clocks of the rollout.
+//!
+//! A router that *starts* within the span knows no former form and does not tolerate it: a roll-out
+//! that restarts agents waits the span out first.
 
 use crate::config::{Authentication, Config, Version};
 use crate::output::Discard;
