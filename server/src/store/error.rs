@@ -29,20 +29,14 @@ pub enum StoreError {
 
 impl StoreError {
     pub(crate) fn corrupt(what: impl Into<String>, reason: impl ToString) -> Self {
-        Self::Corrupt {
-            what: what.into(),
-            reason: reason.to_string(),
-        }
+        Self::Corrupt { what: what.into(), reason: reason.to_string() }
     }
 
     pub(crate) fn failed<E>(action: &'static str, source: E) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        Self::Failed {
-            action,
-            source: source.into(),
-        }
+        Self::Failed { action, source: source.into() }
     }
 }
 
@@ -58,11 +52,7 @@ pub enum OpenError {
         "{endpoint:?} in {spec:?} is no etcd endpoint: {reason}; write http://HOST:PORT, \
          several separated by commas"
     )]
-    BadEndpoint {
-        spec: String,
-        endpoint: String,
-        reason: &'static str,
-    },
+    BadEndpoint { spec: String, endpoint: String, reason: &'static str },
     #[error(
         "{spec:?} needs a server built with the feature etcd: build without \
          --no-default-features, or use embedded:PATH"
@@ -91,11 +81,7 @@ pub enum OpenError {
         "{path} is in format {found}, this server reads format {expected}: use the release that \
          wrote it"
     )]
-    Format {
-        path: PathBuf,
-        found: u64,
-        expected: u64,
-    },
+    Format { path: PathBuf, found: u64, expected: u64 },
     #[error(
         "etcd did not answer at {endpoints}: check that it runs and that this address is right"
     )]

@@ -7,12 +7,16 @@
 
 mod embedded;
 mod error;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod open;
 mod record;
 mod timeline;
 
 pub use embedded::EmbeddedStore;
 pub use error::{OpenError, StoreError};
+#[cfg(feature = "etcd")]
+pub use etcd::{EtcdOptions, EtcdStore};
 pub use open::open;
 pub use record::{
     Change, ChangeRecord, DefinitionChange, Event, EventKind, FleetIdentity, NodeRecord, Rejection,
@@ -26,8 +30,10 @@ use std::fmt;
 use vipfleet_model::report::TransitionRecord;
 use vipfleet_model::{Definitions, Key, Name, NodeFacts};
 
-/// A stream of events that supervises itself: it reconnects, resumes at the last delivered
-/// revision, survives compaction, and ends only when the store is closed for good.
+/// A stream of events that supervises itself: it reconnects, resumes after the last delivered
+/// revision and survives compaction. It ends when the store is closed (dropped), and when etcd
+/// turns out to be older than what was delivered (restored from a backup): then only a new
+/// snapshot tells what is.
 pub type Events = BoxStream<'static, Event>;
 
 /// The contract. Every method may be called concurrently, by any number of replicas.
@@ -42,7 +48,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// Commits a change of any size atomically. Returns the record; its revision is the new
     /// definitions revision. A put that equals what is stored is no change; a change without
-    /// any is not written and returns `None`.
+    /// any is not written and returns `None`. After [`StoreError::Unavailable`] the change may
+    /// have been committed all the same: history tells. Of several puts of one key the last
+    /// counts; a key both put and deleted is put.
     async fn commit(&self, change: Change) -> Result<Option<ChangeRecord>, StoreError>;
 
     /// Changes below `before` (`None`: from the newest), newest first, at most `limit`, only
@@ -54,7 +62,7 @@ pub trait Store: Send + Sync + fmt::Debug {
         limit: usize,
     ) -> Result<Vec<ChangeRecord>, StoreError>;
 
-    /// The definitions as they were once `revision` was committed.
+    /// The definitions as they were at `revision`, which may be any since the oldest kept change.
     async fn definitions_at(&self, revision: Revision) -> Result<Definitions, StoreError>;
 
     /// Writes the facts if they differ from what is stored.
@@ -79,6 +87,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     async fn put_replica(&self, record: &ReplicaRecord) -> Result<(), StoreError>;
 
-    /// Everything written after `after`, then what is written from now on.
+    /// Everything written after `after`, then what is written from now on. Changes and
+    /// transitions are never coalesced; of facts, node records and replicas a watcher that is
+    /// behind may get the latest only. Changes that are no longer kept come as one that has
+    /// their effect, whose `before` are unknown.
     async fn watch(&self, after: Revision) -> Result<Events, StoreError>;
 }

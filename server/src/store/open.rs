@@ -17,32 +17,25 @@ pub async fn open(spec: &str, data_dir: &Path) -> Result<Arc<dyn Store>, OpenErr
             embedded(path).await
         }
         "etcd" => etcd(spec, rest).await,
-        _ => Err(OpenError::UnknownSpec {
-            spec: spec.to_owned(),
-        }),
+        _ => Err(OpenError::UnknownSpec { spec: spec.to_owned() }),
     }
 }
 
 async fn embedded(path: PathBuf) -> Result<Arc<dyn Store>, OpenError> {
     let opening = path.clone();
     let opened = tokio::task::spawn_blocking(move || EmbeddedStore::open(&opening)).await;
-    let store = opened.map_err(|source| OpenError::Unreadable {
-        path,
-        source: source.into(),
-    })??;
+    let store =
+        opened.map_err(|source| OpenError::Unreadable { path, source: source.into() })??;
     Ok(Arc::new(store))
 }
 
 #[cfg(not(feature = "etcd"))]
 async fn etcd(spec: &str, _endpoints: &str) -> Result<Arc<dyn Store>, OpenError> {
-    Err(OpenError::WithoutEtcd {
-        spec: spec.to_owned(),
-    })
+    Err(OpenError::WithoutEtcd { spec: spec.to_owned() })
 }
 
 #[cfg(feature = "etcd")]
-async fn etcd(spec: &str, _endpoints: &str) -> Result<Arc<dyn Store>, OpenError> {
-    Err(OpenError::WithoutEtcd {
-        spec: spec.to_owned(),
-    })
+async fn etcd(spec: &str, endpoints: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let options = super::EtcdOptions::parse(spec, endpoints)?;
+    Ok(Arc::new(super::EtcdStore::open(options).await?))
 }

@@ -17,10 +17,7 @@ pub struct HistoryBounds {
 impl Default for HistoryBounds {
     /// etcd's default quota is 2 GiB for everything, old revisions included.
     fn default() -> Self {
-        Self {
-            changes: 10_000,
-            bytes: 256 << 20,
-        }
+        Self { changes: 10_000, bytes: 256 << 20 }
     }
 }
 
@@ -33,26 +30,14 @@ pub(crate) fn effective<E>(
     change: &Change,
     mut stored: impl FnMut(&Key) -> Result<Option<Definition>, E>,
 ) -> Result<Vec<DefinitionChange>, E> {
-    let mut wanted: BTreeMap<Key, Option<&Definition>> = change
-        .delete
-        .iter()
-        .map(|key| (key.clone(), None))
-        .collect();
-    wanted.extend(
-        change
-            .put
-            .iter()
-            .map(|definition| (definition.key(), Some(definition))),
-    );
+    let mut wanted: BTreeMap<Key, Option<&Definition>> =
+        change.delete.iter().map(|key| (key.clone(), None)).collect();
+    wanted.extend(change.put.iter().map(|definition| (definition.key(), Some(definition))));
     let mut changes = Vec::new();
     for (key, after) in wanted {
         let before = stored(&key)?;
         if before.as_ref() != after {
-            changes.push(DefinitionChange {
-                key,
-                before,
-                after: after.cloned(),
-            });
+            changes.push(DefinitionChange { key, before, after: after.cloned() });
         }
     }
     Ok(changes)

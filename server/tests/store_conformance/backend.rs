@@ -6,9 +6,6 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use vipfleet_server::store::{EmbeddedStore, Store};
 
-#[cfg(feature = "etcd")]
-pub(crate) use etcd::Etcd;
-
 #[async_trait]
 pub(crate) trait Backend: Send {
     /// A store as one more replica opens it. The embedded store has one replica: the same.
@@ -30,10 +27,7 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) fn new() -> Self {
-        Self {
-            directory: TempDir::with_prefix("vipfleet-store-").unwrap(),
-            open: None,
-        }
+        Self { directory: TempDir::with_prefix("vipfleet-store-").unwrap(), open: None }
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -51,14 +45,43 @@ impl Backend for Embedded {
 
     async fn restart(&mut self) {
         let store = self.open.take().expect("an open store");
-        assert_eq!(
-            Arc::strong_count(&store),
-            1,
-            "the case still holds the store"
-        );
+        assert_eq!(Arc::strong_count(&store), 1, "the case still holds the store");
     }
 
     fn outlives_restart(&self) -> bool {
         false
+    }
+}
+
+/// An etcd of its own. Handles stay open to the end, as replicas do.
+#[cfg(feature = "etcd")]
+pub(crate) struct Etcd {
+    server: crate::etcd_server::EtcdServer,
+    replicas: Vec<Arc<dyn Store>>,
+}
+
+#[cfg(feature = "etcd")]
+impl Etcd {
+    pub(crate) fn new() -> Self {
+        Self { server: crate::etcd_server::EtcdServer::start(), replicas: Vec::new() }
+    }
+}
+
+#[cfg(feature = "etcd")]
+#[async_trait]
+impl Backend for Etcd {
+    async fn replica(&mut self) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = Arc::new(self.server.open().await);
+        self.replicas.push(Arc::clone(&store));
+        store
+    }
+
+    async fn restart(&mut self) {
+        self.server.kill();
+        assert!(self.server.resume(), "etcd did not come back");
+    }
+
+    fn outlives_restart(&self) -> bool {
+        true
     }
 }

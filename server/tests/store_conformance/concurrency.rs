@@ -13,11 +13,7 @@ pub(crate) async fn a_race_makes_one_identity(backend: &mut dyn Backend) {
         replicas.push(backend.replica().await);
     }
     let asked = replicas.iter().cycle().take(16).map(|store| store.fleet());
-    let fleets: Vec<_> = join_all(asked)
-        .await
-        .into_iter()
-        .map(Result::unwrap)
-        .collect();
+    let fleets: Vec<_> = join_all(asked).await.into_iter().map(Result::unwrap).collect();
     assert!(fleets.iter().all(|fleet| *fleet == fleets[0]), "{fleets:?}");
     assert!(!fleets[0].id.is_empty());
     assert_eq!(fleets[0].epoch, 1);
@@ -50,10 +46,7 @@ async fn insist(store: Arc<dyn Store>, name: &'static str, count: u8) -> Vec<Cha
     while committed.len() < usize::from(count) {
         let base = store.snapshot().await.unwrap().definitions_revision;
         let priority = committed.len() as u8 + 1;
-        match store
-            .commit(put(base, vec![instance(name, priority)]))
-            .await
-        {
+        match store.commit(put(base, vec![instance(name, priority)])).await {
             Ok(record) => committed.push(record.unwrap()),
             Err(StoreError::Conflict { .. }) => {}
             Err(other) => panic!("{other}"),
@@ -66,10 +59,7 @@ pub(crate) async fn a_watcher_sees_every_change_of_two_replicas_once_and_in_orde
     backend: &mut dyn Backend,
 ) {
     let (a, b) = (backend.replica().await, backend.replica().await);
-    let watches = [
-        a.watch(Revision(0)).await.unwrap(),
-        b.watch(Revision(0)).await.unwrap(),
-    ];
+    let watches = [a.watch(Revision(0)).await.unwrap(), b.watch(Revision(0)).await.unwrap()];
     let writers = [(&a, "VI_1"), (&b, "VI_2"), (&a, "VI_3"), (&b, "VI_4")];
     let writing = writers.map(|(store, name)| tokio::spawn(insist(Arc::clone(store), name, 25)));
     let mut committed: Vec<ChangeRecord> = vec![];
@@ -88,18 +78,13 @@ pub(crate) async fn a_watcher_sees_every_change_of_two_replicas_once_and_in_orde
         }
     }
     let newest_first = committed.into_iter().rev().collect::<Vec<_>>();
-    assert_eq!(b.history(None, None, 1_000).await.unwrap(), newest_first);
+    assert!(b.history(None, None, 1_000).await.unwrap() == newest_first);
 }
 
 pub(crate) async fn a_thousand_node_records_at_once_all_arrive(backend: &mut dyn Backend) {
     let store = backend.replica().await;
-    let mut events = store
-        .watch(store.snapshot().await.unwrap().revision)
-        .await
-        .unwrap();
-    let records: Vec<_> = (0..1_000)
-        .map(|n| record(&format!("node-{n}"), n))
-        .collect();
+    let mut events = store.watch(store.snapshot().await.unwrap().revision).await.unwrap();
+    let records: Vec<_> = (0..1_000).map(|n| record(&format!("node-{n}"), n)).collect();
     for result in join_all(records.iter().map(|record| store.put_node(record))).await {
         result.unwrap();
     }

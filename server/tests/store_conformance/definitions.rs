@@ -15,14 +15,7 @@ pub(crate) async fn a_new_store_is_empty(backend: &mut dyn Backend) {
     assert_eq!(snapshot.definitions_revision, Revision(0));
     assert!(snapshot.facts.is_empty() && snapshot.nodes.is_empty());
     assert!(store.history(None, None, 10).await.unwrap().is_empty());
-    assert!(
-        store
-            .transitions(Revision(0), 10)
-            .await
-            .unwrap()
-            .transitions
-            .is_empty()
-    );
+    assert!(store.transitions(Revision(0), 10).await.unwrap().transitions.is_empty());
 }
 
 pub(crate) async fn what_was_committed_is_read_back(backend: &mut dyn Backend) {
@@ -37,12 +30,7 @@ pub(crate) async fn what_was_committed_is_read_back(backend: &mut dyn Backend) {
     assert_eq!(*snapshot.definitions, wanted.into_iter().collect());
     assert_eq!(snapshot.definitions_revision, record.revision);
     assert!(snapshot.revision >= record.revision);
-    assert!(
-        snapshot
-            .changed_at
-            .values()
-            .all(|at| *at == record.revision)
-    );
+    assert!(snapshot.changed_at.values().all(|at| *at == record.revision));
     assert_eq!(snapshot.changed_at.len(), 3);
 }
 
@@ -50,9 +38,7 @@ pub(crate) async fn a_change_against_an_old_revision_is_refused(backend: &mut dy
     let store = backend.replica().await;
     let first = apply(&*store, vec![instance("VI_1", 100)]).await;
     let second = apply(&*store, vec![instance("VI_1", 90)]).await;
-    let late = store
-        .commit(put(first.revision, vec![instance("VI_1", 80)]))
-        .await;
+    let late = store.commit(put(first.revision, vec![instance("VI_1", 80)])).await;
     match late {
         Err(StoreError::Conflict { base, current }) => {
             assert_eq!((base, current), (first.revision, second.revision));
@@ -60,25 +46,16 @@ pub(crate) async fn a_change_against_an_old_revision_is_refused(backend: &mut dy
         other => panic!("{other:?}"),
     }
     let snapshot = store.snapshot().await.unwrap();
-    assert_eq!(
-        priority(snapshot.definitions.0.values().next().unwrap()),
-        90
-    );
+    assert_eq!(priority(snapshot.definitions.0.values().next().unwrap()), 90);
 }
 
 pub(crate) async fn a_put_of_what_is_stored_is_no_change(backend: &mut dyn Backend) {
     let store = backend.replica().await;
     let first = apply(&*store, vec![instance("VI_1", 100)]).await;
-    let again = store
-        .commit(put(first.revision, vec![instance("VI_1", 100)]))
-        .await
-        .unwrap();
+    let again = store.commit(put(first.revision, vec![instance("VI_1", 100)])).await.unwrap();
     assert_eq!(again, None);
     assert_eq!(store.history(None, None, 10).await.unwrap().len(), 1);
-    assert_eq!(
-        store.snapshot().await.unwrap().definitions_revision,
-        first.revision
-    );
+    assert_eq!(store.snapshot().await.unwrap().definitions_revision, first.revision);
 }
 
 pub(crate) async fn of_a_mixed_change_only_what_differs_is_recorded(backend: &mut dyn Backend) {
@@ -97,18 +74,11 @@ pub(crate) async fn a_deleted_definition_is_gone_and_can_come_back(backend: &mut
     let store = backend.replica().await;
     let first = apply(&*store, vec![instance("VI_1", 100), check("nginx")]).await;
     let key = instance("VI_1", 1).key();
-    let gone = store
-        .commit(delete(first.revision, vec![key.clone()]))
-        .await
-        .unwrap()
-        .unwrap();
+    let gone = store.commit(delete(first.revision, vec![key.clone()])).await.unwrap().unwrap();
     assert_eq!(gone.changes[0].before, Some(instance("VI_1", 100)));
     assert_eq!(gone.changes[0].after, None);
     let snapshot = store.snapshot().await.unwrap();
-    assert_eq!(
-        *snapshot.definitions,
-        [check("nginx")].into_iter().collect()
-    );
+    assert_eq!(*snapshot.definitions, [check("nginx")].into_iter().collect());
     assert!(!snapshot.changed_at.contains_key(&key));
     let back = apply(&*store, vec![instance("VI_1", 100)]).await;
     assert_eq!(back.changes[0].before, None);
@@ -117,10 +87,7 @@ pub(crate) async fn a_deleted_definition_is_gone_and_can_come_back(backend: &mut
 
 pub(crate) async fn deleting_what_is_not_there_is_no_change(backend: &mut dyn Backend) {
     let store = backend.replica().await;
-    let nothing = store
-        .commit(delete(Revision(0), vec![check("none").key()]))
-        .await
-        .unwrap();
+    let nothing = store.commit(delete(Revision(0), vec![check("none").key()])).await.unwrap();
     assert_eq!(nothing, None);
 }
 
@@ -173,28 +140,19 @@ async fn assert_whole(store: &dyn Store, count: usize) {
 pub(crate) async fn everything_is_there_after_a_restart(backend: &mut dyn Backend) {
     let store = backend.replica().await;
     let fleet = store.fleet().await.unwrap();
-    apply(&*store, instances(10, 100)).await;
-    apply(&*store, instances(10, 90)).await;
-    store
-        .put_facts(&crate::samples::facts("lb1", 2))
-        .await
-        .unwrap();
-    store
-        .put_node(&crate::samples::record("lb1", 7))
-        .await
-        .unwrap();
+    apply(&*store, instances(500, 100)).await;
+    apply(&*store, instances(500, 90)).await;
+    store.put_facts(&crate::samples::facts("lb1", 2)).await.unwrap();
+    store.put_node(&crate::samples::record("lb1", 7)).await.unwrap();
     let node = crate::samples::name("lb1");
-    store
-        .append_transitions(&node, &crate::samples::transitions(1..=3))
-        .await
-        .unwrap();
+    store.append_transitions(&node, &crate::samples::transitions(1..=3)).await.unwrap();
     let (before, log) = seen(&*store).await;
     drop(store);
     backend.restart().await;
     let store = backend.replica().await;
     assert_eq!(store.fleet().await.unwrap(), fleet);
     assert_eq!(seen(&*store).await, (before, log));
-    let next = apply(&*store, instances(10, 80)).await;
+    let next = apply(&*store, instances(500, 80)).await;
     assert!(store.history(None, None, 1).await.unwrap()[0] == next);
 }
 
@@ -203,8 +161,5 @@ async fn seen(store: &dyn Store) -> (String, String) {
     let snapshot = store.snapshot().await.unwrap();
     let history = store.history(None, None, 100).await.unwrap();
     let transitions = store.transitions(Revision(0), 100).await.unwrap();
-    (
-        format!("{snapshot:?}"),
-        format!("{history:?} {transitions:?}"),
-    )
+    (format!("{snapshot:?}"), format!("{history:?} {transitions:?}"))
 }

@@ -47,24 +47,15 @@ impl Drop for Killed {
 /// it said was committed.
 fn run_and_kill(path: &std::path::Path, after: Duration) -> u64 {
     let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "embedded_only::commits_until_it_is_killed",
-            "--ignored",
-        ])
+        .args(["--exact", "embedded_only::commits_until_it_is_killed", "--ignored"])
         .arg("--nocapture")
         .env(FILE, path)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut child = Killed(child);
-    let mut lines = BufReader::new(child.0.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    assert!(
-        lines.any(|line| line == "open"),
-        "the child did not open the store"
-    );
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "open"), "the child did not open the store");
     std::thread::sleep(after);
     child.0.kill().unwrap();
     let committed = lines.filter_map(|line| line.strip_prefix("committed ")?.parse().ok());
@@ -84,10 +75,7 @@ async fn a_server_killed_midway_in_a_commit_leaves_all_or_nothing() {
         announced = last.await.unwrap().max(announced);
         let store = EmbeddedStore::open(&backend.path()).unwrap();
         let snapshot = store.snapshot().await.unwrap();
-        assert!(
-            snapshot.definitions_revision.0 >= announced,
-            "a durable commit was lost"
-        );
+        assert!(snapshot.definitions_revision.0 >= announced, "a durable commit was lost");
         let newest = store.history(None, None, 1).await.unwrap();
         let Some(newest) = newest.first() else {
             assert!(snapshot.definitions.0.is_empty());
@@ -96,24 +84,10 @@ async fn a_server_killed_midway_in_a_commit_leaves_all_or_nothing() {
         assert_eq!(newest.revision, snapshot.definitions_revision);
         assert_eq!(snapshot.definitions.0.len(), COUNT);
         let wanted = priority(newest.changes[0].after.as_ref().unwrap());
-        assert!(
-            snapshot
-                .definitions
-                .0
-                .values()
-                .all(|it| priority(it) == wanted)
-        );
-        assert!(
-            snapshot
-                .changed_at
-                .values()
-                .all(|at| *at == newest.revision)
-        );
+        assert!(snapshot.definitions.0.values().all(|it| priority(it) == wanted));
+        assert!(snapshot.changed_at.values().all(|at| *at == newest.revision));
     }
-    assert!(
-        announced > 0,
-        "the child never committed anything: the test showed nothing"
-    );
+    assert!(announced > 0, "the child never committed anything: the test showed nothing");
 }
 
 /// One fsync for each of a thousand writes would take seconds on a disk.
@@ -121,9 +95,8 @@ async fn a_server_killed_midway_in_a_commit_leaves_all_or_nothing() {
 async fn writes_that_come_together_share_an_fsync() {
     let mut backend = Embedded::new();
     let store = backend.replica().await;
-    let records: Vec<_> = (0..500)
-        .map(|n| crate::samples::record(&format!("node-{n}"), n))
-        .collect();
+    let records: Vec<_> =
+        (0..500).map(|n| crate::samples::record(&format!("node-{n}"), n)).collect();
     let start = Instant::now();
     for record in &records[..50] {
         store.put_node(record).await.unwrap();
@@ -131,36 +104,20 @@ async fn writes_that_come_together_share_an_fsync() {
     let each = start.elapsed() / 50;
     let start = Instant::now();
     let all = records.iter().map(|record| store.put_node(record));
-    futures::future::join_all(all)
-        .await
-        .into_iter()
-        .for_each(Result::unwrap);
+    futures::future::join_all(all).await.into_iter().for_each(Result::unwrap);
     let together = start.elapsed() / 500;
-    assert!(
-        together < each,
-        "{together:?} each together, {each:?} one after another"
-    );
+    assert!(together < each, "{together:?} each together, {each:?} one after another");
 }
 
 #[tokio::test]
 async fn history_beyond_its_bound_goes_and_a_watcher_gets_the_difference() {
     let backend = Embedded::new();
-    let bounds = HistoryBounds {
-        changes: 4,
-        bytes: 1 << 20,
-    };
+    let bounds = HistoryBounds { changes: 4, bytes: 1 << 20 };
     let store: Arc<dyn Store> =
         Arc::new(EmbeddedStore::open_with(&backend.path(), bounds).unwrap());
-    let first = apply(
-        &*store,
-        vec![instance("VI_1", 1), instance("VI_2", 1), check("a")],
-    )
-    .await;
+    let first = apply(&*store, vec![instance("VI_1", 1), instance("VI_2", 1), check("a")]).await;
     let base = apply(&*store, vec![instance("VI_2", 2)]).await.revision;
-    store
-        .commit(delete(base, vec![check("a").key()]))
-        .await
-        .unwrap();
+    store.commit(delete(base, vec![check("a").key()])).await.unwrap();
     for priority in 3..=7 {
         apply(&*store, vec![instance("VI_3", priority)]).await;
     }
@@ -179,36 +136,19 @@ async fn history_beyond_its_bound_goes_and_a_watcher_gets_the_difference() {
     let seen = until(&mut events, kept[0].revision).await;
     assert_in_order(&seen);
     assert_eq!(seen.len(), 5);
-    let EventKind::Definitions(missed) = &seen[0].what else {
-        panic!("{:?}", seen[0])
-    };
-    let after = |key| {
-        missed
-            .changes
-            .iter()
-            .find(|it| it.key == key)
-            .map(|it| &it.after)
-    };
-    assert_eq!(
-        after(instance("VI_2", 1).key()),
-        Some(&Some(instance("VI_2", 2)))
-    );
+    let EventKind::Definitions(missed) = &seen[0].what else { panic!("{:?}", seen[0]) };
+    let after = |key| missed.changes.iter().find(|it| it.key == key).map(|it| &it.after);
+    assert_eq!(after(instance("VI_2", 1).key()), Some(&Some(instance("VI_2", 2))));
     assert_eq!(after(instance("VI_3", 1).key()), Some(&Some(floor)));
     assert_eq!(after(check("a").key()), Some(&None));
     assert_eq!(after(instance("VI_1", 1).key()), None, "it did not change");
-    assert_eq!(
-        store.history(None, None, 1).await.unwrap()[0].revision,
-        kept[0].revision
-    );
+    assert_eq!(store.history(None, None, 1).await.unwrap()[0].revision, kept[0].revision);
 }
 
 #[tokio::test]
 async fn a_change_larger_than_the_bound_is_kept_alone() {
     let backend = Embedded::new();
-    let bounds = HistoryBounds {
-        changes: 100,
-        bytes: 10_000,
-    };
+    let bounds = HistoryBounds { changes: 100, bytes: 10_000 };
     let store = EmbeddedStore::open_with(&backend.path(), bounds).unwrap();
     for priority in 1..=3 {
         apply(&store, instances(100, priority)).await;

@@ -1,12 +1,16 @@
 //! One suite, written once against `dyn Store`, run on every store; and what only one of them
 //! can suffer. The etcd half runs a real etcd of its own per test.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod backend;
 mod concurrency;
 mod definitions;
 mod embedded_only;
 #[cfg(feature = "etcd")]
 mod etcd_only;
+#[cfg(feature = "etcd")]
+mod etcd_server;
 mod history;
 mod nodes;
 mod opening;

@@ -47,10 +47,7 @@ pub(crate) async fn a_large_record_is_kept_whole(backend: &mut dyn Backend) {
         assert_eq!(event.what, EventKind::Node(Box::new(large)));
     }
     store.put_node(&record("lb1", 9)).await.unwrap();
-    assert_eq!(
-        store.snapshot().await.unwrap().nodes[&name("lb1")],
-        record("lb1", 9)
-    );
+    assert_eq!(store.snapshot().await.unwrap().nodes[&name("lb1")], record("lb1", 9));
 }
 
 pub(crate) async fn replicas_are_seen_to_beat(backend: &mut dyn Backend) {
@@ -58,10 +55,7 @@ pub(crate) async fn replicas_are_seen_to_beat(backend: &mut dyn Backend) {
     let after = b.snapshot().await.unwrap().revision;
     let mut events = b.watch(after).await.unwrap();
     for beat in 1..=3 {
-        let replica = ReplicaRecord {
-            replica: "host-1:7443".into(),
-            beat,
-        };
+        let replica = ReplicaRecord { replica: "host-1:7443".into(), beat };
         a.put_replica(&replica).await.unwrap();
         let event = timeout(SOON, events.next()).await.unwrap().unwrap();
         assert_eq!(event.what, EventKind::Replica(replica));

@@ -5,10 +5,7 @@ use tempfile::TempDir;
 use vipfleet_server::store;
 
 async fn refused(spec: &str, directory: &TempDir) -> String {
-    store::open(spec, directory.path())
-        .await
-        .expect_err("an error")
-        .to_string()
+    store::open(spec, directory.path()).await.expect_err("an error").to_string()
 }
 
 #[tokio::test]
@@ -25,18 +22,10 @@ async fn the_embedded_store_is_made_in_the_data_directory() {
 #[tokio::test]
 async fn a_relative_path_is_relative_to_the_data_directory() {
     let directory = TempDir::new().unwrap();
-    drop(
-        store::open("embedded:fleet.redb", directory.path())
-            .await
-            .unwrap(),
-    );
+    drop(store::open("embedded:fleet.redb", directory.path()).await.unwrap());
     assert!(directory.path().join("fleet.redb").exists());
     let absolute = directory.path().join("other/fleet.redb");
-    drop(
-        store::open(&format!("embedded:{}", absolute.display()), "/".as_ref())
-            .await
-            .unwrap(),
-    );
+    drop(store::open(&format!("embedded:{}", absolute.display()), "/".as_ref()).await.unwrap());
     assert!(absolute.exists());
 }
 
@@ -45,10 +34,7 @@ async fn a_second_server_on_one_file_is_told_so() {
     let directory = TempDir::new().unwrap();
     let first = store::open("embedded", directory.path()).await.unwrap();
     let second = refused("embedded", &directory).await;
-    assert!(
-        second.contains("store.redb is in use by another vipfleet-server"),
-        "{second}"
-    );
+    assert!(second.contains("store.redb is in use by another vipfleet-server"), "{second}");
     drop(first);
     drop(store::open("embedded", directory.path()).await.unwrap());
 }
@@ -69,26 +55,15 @@ async fn a_directory_that_cannot_be_made_is_named() {
     let directory = TempDir::new().unwrap();
     std::fs::write(directory.path().join("file"), "").unwrap();
     let error = refused("embedded:file/store.redb", &directory).await;
-    assert!(
-        error.contains("cannot create") && error.contains("file/store.redb"),
-        "{error}"
-    );
+    assert!(error.contains("cannot create") && error.contains("file/store.redb"), "{error}");
 }
 
 #[tokio::test]
 async fn a_spec_that_names_no_store_is_refused_with_the_forms_there_are() {
     let directory = TempDir::new().unwrap();
-    for spec in [
-        "",
-        "redis:x",
-        "/var/lib/store.redb",
-        "ETCD:http://127.0.0.1:2379",
-    ] {
+    for spec in ["", "redis:x", "/var/lib/store.redb", "ETCD:http://127.0.0.1:2379"] {
         let error = refused(spec, &directory).await;
-        assert!(
-            error.contains(&format!("{spec:?} names no store")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("{spec:?} names no store")), "{error}");
         assert!(error.contains("embedded:PATH"), "{error}");
     }
 }
@@ -104,17 +79,11 @@ async fn an_endpoint_that_cannot_be_is_refused_and_named() {
         ("etcd:ftp://10.0.0.1:2379", "ftp://10.0.0.1:2379"),
         ("etcd:http://10.0.0.1:2379,http://", "http://"),
         ("etcd:http://10.0.0.1", "http://10.0.0.1"),
-        (
-            "etcd:http://10.0.0.1:2379/path",
-            "http://10.0.0.1:2379/path",
-        ),
+        ("etcd:http://10.0.0.1:2379/path", "http://10.0.0.1:2379/path"),
         ("etcd:https://10.0.0.1:2379", "https://10.0.0.1:2379"),
     ] {
         let error = refused(spec, &directory).await;
-        assert!(
-            error.contains(&format!("{endpoint:?} in {spec:?}")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("{endpoint:?} in {spec:?}")), "{error}");
         assert!(error.contains("http://HOST:PORT"), "{error}");
     }
 }
@@ -123,15 +92,9 @@ async fn an_endpoint_that_cannot_be_is_refused_and_named() {
 #[tokio::test]
 async fn an_etcd_that_does_not_answer_is_named() {
     let directory = TempDir::new().unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = refused(&format!("etcd:http://{closed}"), &directory).await;
-    assert!(
-        error.contains(&format!("did not answer at http://{closed}")),
-        "{error}"
-    );
+    assert!(error.contains(&format!("did not answer at http://{closed}")), "{error}");
 }
 
 #[cfg(not(feature = "etcd"))]

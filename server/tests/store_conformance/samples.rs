@@ -39,23 +39,16 @@ pub(crate) fn instance(text: &str, priority: u8) -> Definition {
     let spec = Instance {
         version: 2,
         virtual_addresses: vec![VirtualAddress::host(address)],
-        authentication: Authentication::Pass {
-            password: Secret::new("1111"),
-        },
+        authentication: Authentication::Pass { password: Secret::new("1111") },
         members: vec![member("lb1", priority), member("lb2", 80)],
         ..spec(51)
     };
-    Definition::Instance {
-        name: name(text),
-        spec: Box::new(spec),
-    }
+    Definition::Instance { name: name(text), spec: Box::new(spec) }
 }
 
 /// `count` instances that all have this priority.
 pub(crate) fn instances(count: usize, priority: u8) -> Vec<Definition> {
-    (0..count)
-        .map(|n| instance(&format!("VI_{n}"), priority))
-        .collect()
+    (0..count).map(|n| instance(&format!("VI_{n}"), priority)).collect()
 }
 
 pub(crate) fn priority(definition: &Definition) -> u8 {
@@ -67,10 +60,7 @@ pub(crate) fn priority(definition: &Definition) -> u8 {
 
 pub(crate) fn check(text: &str) -> Definition {
     let probe = Probe::Process(ProcessProbe::Name("nginx".into()));
-    Definition::Check {
-        name: name(text),
-        spec: Check::new(probe),
-    }
+    Definition::Check { name: name(text), spec: Check::new(probe) }
 }
 
 pub(crate) fn put(base: Revision, definitions: Vec<Definition>) -> Change {
@@ -85,20 +75,13 @@ pub(crate) fn put(base: Revision, definitions: Vec<Definition>) -> Change {
 }
 
 pub(crate) fn delete(base: Revision, keys: Vec<Key>) -> Change {
-    Change {
-        delete: keys,
-        ..put(base, vec![])
-    }
+    Change { delete: keys, ..put(base, vec![]) }
 }
 
 /// Commits on top of whatever is there.
 pub(crate) async fn apply(store: &dyn Store, definitions: Vec<Definition>) -> ChangeRecord {
     let base = store.snapshot().await.unwrap().definitions_revision;
-    store
-        .commit(put(base, definitions))
-        .await
-        .unwrap()
-        .expect("a change")
+    store.commit(put(base, definitions)).await.unwrap().expect("a change")
 }
 
 pub(crate) fn facts(node: &str, interfaces: usize) -> NodeFacts {
@@ -107,10 +90,7 @@ pub(crate) fn facts(node: &str, interfaces: usize) -> NodeFacts {
         addresses: vec!["192.168.248.11/24".parse().unwrap()],
         promote_secondaries: true,
     };
-    NodeFacts {
-        node: name(node),
-        interfaces: (0..interfaces).map(interface).collect(),
-    }
+    NodeFacts { node: name(node), interfaces: (0..interfaces).map(interface).collect() }
 }
 
 pub(crate) fn record(node: &str, generation: u64) -> NodeRecord {
@@ -123,10 +103,7 @@ pub(crate) fn record(node: &str, generation: u64) -> NodeRecord {
         connected_since: "2026-01-02T03:04:05Z".into(),
         accepted_hash: "cafe".into(),
         rejected: None,
-        report: Some(NodeReport {
-            generation,
-            ..NodeReport::default()
-        }),
+        report: Some(NodeReport { generation, ..NodeReport::default() }),
         reported_at: Some("2026-01-02T03:04:05Z".into()),
     }
 }

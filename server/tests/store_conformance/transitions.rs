@@ -6,19 +6,12 @@ use std::collections::BTreeSet;
 use vipfleet_server::store::{Revision, Store, StoredTransition};
 
 async fn all(store: &dyn Store) -> Vec<StoredTransition> {
-    store
-        .transitions(Revision(0), usize::MAX)
-        .await
-        .unwrap()
-        .transitions
+    store.transitions(Revision(0), usize::MAX).await.unwrap().transitions
 }
 
 pub(crate) async fn each_has_a_revision_of_its_own_in_order(backend: &mut dyn Backend) {
     let store = backend.replica().await;
-    store
-        .append_transitions(&name("lb1"), &transitions(1..=200))
-        .await
-        .unwrap();
+    store.append_transitions(&name("lb1"), &transitions(1..=200)).await.unwrap();
     let stored = all(&*store).await;
     assert_eq!(stored.len(), 200);
     let revisions: BTreeSet<_> = stored.iter().map(|it| it.revision).collect();
@@ -32,17 +25,11 @@ pub(crate) async fn each_has_a_revision_of_its_own_in_order(backend: &mut dyn Ba
 
 pub(crate) async fn a_repeated_append_changes_nothing(backend: &mut dyn Backend) {
     let (a, b) = (backend.replica().await, backend.replica().await);
-    a.append_transitions(&name("lb1"), &transitions(1..=5))
-        .await
-        .unwrap();
+    a.append_transitions(&name("lb1"), &transitions(1..=5)).await.unwrap();
     let before = all(&*a).await;
-    b.append_transitions(&name("lb1"), &transitions(1..=5))
-        .await
-        .unwrap();
+    b.append_transitions(&name("lb1"), &transitions(1..=5)).await.unwrap();
     assert_eq!(all(&*b).await, before);
-    b.append_transitions(&name("lb1"), &transitions(4..=7))
-        .await
-        .unwrap();
+    b.append_transitions(&name("lb1"), &transitions(4..=7)).await.unwrap();
     let after = all(&*b).await;
     assert_eq!(after[..5], before);
     let sequences: Vec<_> = after.iter().map(|it| it.record.sequence).collect();
@@ -56,10 +43,7 @@ pub(crate) async fn of_several_nodes_come_in_one_order_and_in_pages(backend: &mu
     for round in 0..10 {
         for node in ["lb1", "lb2", "lb10"] {
             let records = transitions(round * 3 + 1..=round * 3 + 3);
-            store
-                .append_transitions(&name(node), &records)
-                .await
-                .unwrap();
+            store.append_transitions(&name(node), &records).await.unwrap();
         }
     }
     let stored = all(&*store).await;
@@ -81,16 +65,10 @@ pub(crate) async fn of_several_nodes_come_in_one_order_and_in_pages(backend: &mu
 pub(crate) async fn beyond_the_kept_number_a_gap_is_told(backend: &mut dyn Backend) {
     let store = backend.replica().await;
     let node = name("lb1");
-    store
-        .append_transitions(&node, &transitions(1..=5_000))
-        .await
-        .unwrap();
+    store.append_transitions(&node, &transitions(1..=5_000)).await.unwrap();
     let early = store.transitions(Revision(0), 1).await.unwrap();
     assert_eq!(early.gap_until, None);
-    store
-        .append_transitions(&node, &transitions(5_001..=12_000))
-        .await
-        .unwrap();
+    store.append_transitions(&node, &transitions(5_001..=12_000)).await.unwrap();
     // A store may drop a while later than it could.
     let deadline = tokio::time::Instant::now() + crate::samples::SOON;
     let page = loop {
@@ -105,14 +83,8 @@ pub(crate) async fn beyond_the_kept_number_a_gap_is_told(backend: &mut dyn Backe
     assert_eq!(page.transitions[0].record.sequence, 2_001);
     assert_eq!(page.gap_until, Some(page.transitions[0].revision));
     let before_oldest = Revision(page.transitions[0].revision.0 - 1);
-    assert_eq!(
-        store.transitions(before_oldest, 1).await.unwrap().gap_until,
-        None
-    );
-    store
-        .append_transitions(&node, &transitions(1_990..=2_010))
-        .await
-        .unwrap();
+    assert_eq!(store.transitions(before_oldest, 1).await.unwrap().gap_until, None);
+    store.append_transitions(&node, &transitions(1_990..=2_010)).await.unwrap();
     let again = store.transitions(Revision(0), usize::MAX).await.unwrap();
     assert_eq!(again, page, "a dropped record must not come back");
 }

@@ -7,51 +7,30 @@ use tokio::time::timeout;
 use vipfleet_server::store::{Event, EventKind, Events, Revision, Store};
 
 pub(crate) async fn next(events: &mut Events) -> Event {
-    timeout(SOON, events.next())
-        .await
-        .expect("an event in time")
-        .expect("no end")
+    timeout(SOON, events.next()).await.expect("an event in time").expect("no end")
 }
 
 /// Events up to the one of this revision.
 pub(crate) async fn until(events: &mut Events, revision: Revision) -> Vec<Event> {
     let mut seen = Vec::new();
-    while seen
-        .last()
-        .is_none_or(|event: &Event| event.revision < revision)
-    {
+    while seen.last().is_none_or(|event: &Event| event.revision < revision) {
         seen.push(next(events).await);
     }
     seen
 }
 
 pub(crate) fn assert_in_order(events: &[Event]) {
-    let ordered = events
-        .windows(2)
-        .all(|pair| pair[0].revision < pair[1].revision);
-    assert!(
-        ordered,
-        "{:?}",
-        events.iter().map(|it| it.revision.0).collect::<Vec<_>>()
-    );
+    let ordered = events.windows(2).all(|pair| pair[0].revision < pair[1].revision);
+    assert!(ordered, "{:?}", events.iter().map(|it| it.revision.0).collect::<Vec<_>>());
 }
 
 /// A bit of everything. Returns the revision of its last write, a change.
 async fn write(store: &dyn Store, round: u8) -> Revision {
-    store
-        .put_facts(&facts("lb1", usize::from(round)))
-        .await
-        .unwrap();
-    store
-        .put_node(&record("lb1", u64::from(round)))
-        .await
-        .unwrap();
+    store.put_facts(&facts("lb1", usize::from(round))).await.unwrap();
+    store.put_node(&record("lb1", u64::from(round))).await.unwrap();
     let sequence = u64::from(round) * 2;
     let records = transitions(sequence..=sequence + 1);
-    store
-        .append_transitions(&name("lb1"), &records)
-        .await
-        .unwrap();
+    store.append_transitions(&name("lb1"), &records).await.unwrap();
     apply(store, vec![instance("VI_1", round)]).await.revision
 }
 
@@ -71,11 +50,7 @@ fn told(events: &[Event]) -> Vec<String> {
 fn wanted(rounds: std::ops::RangeInclusive<u8>) -> Vec<String> {
     let words = rounds.map(|n| {
         let sequence = u64::from(n) * 2;
-        [
-            format!("t{sequence}"),
-            format!("t{}", sequence + 1),
-            format!("p{n}"),
-        ]
+        [format!("t{sequence}"), format!("t{}", sequence + 1), format!("p{n}")]
     });
     words.flatten().collect()
 }
@@ -104,11 +79,7 @@ pub(crate) async fn from_now_delivers_only_what_comes(backend: &mut dyn Backend)
     }
     let now = store.snapshot().await.unwrap().revision;
     let mut events = store.watch(now).await.unwrap();
-    assert!(
-        timeout(std::time::Duration::from_millis(200), events.next())
-            .await
-            .is_err()
-    );
+    assert!(timeout(std::time::Duration::from_millis(200), events.next()).await.is_err());
     let last = write(&*store, 6).await;
     let seen = until(&mut events, last).await;
     assert_in_order(&seen);
@@ -142,10 +113,7 @@ pub(crate) async fn a_slow_watcher_misses_no_definition_and_no_transition(
     // Far more than any queue between the two holds, while nobody reads.
     for batch in 0..6 {
         let records = transitions(batch * 1_000 + 1..=batch * 1_000 + 1_000);
-        writer
-            .append_transitions(&name("lb1"), &records)
-            .await
-            .unwrap();
+        writer.append_transitions(&name("lb1"), &records).await.unwrap();
         apply(&*writer, instances(200, batch as u8 + 2)).await;
     }
     let last = apply(&*writer, vec![instance("VI_1", 99)]).await.revision;
@@ -165,11 +133,7 @@ pub(crate) async fn from_a_snapshot_joins_it_without_seam(backend: &mut dyn Back
     let (writer, reader) = (backend.replica().await, backend.replica().await);
     let writing = tokio::spawn(async move {
         for round in 1..=60 {
-            apply(
-                &*writer,
-                vec![instance(&format!("VI_{}", round % 7), round)],
-            )
-            .await;
+            apply(&*writer, vec![instance(&format!("VI_{}", round % 7), round)]).await;
         }
         writer.snapshot().await.unwrap()
     });
@@ -190,9 +154,7 @@ pub(crate) async fn from_a_snapshot_joins_it_without_seam(backend: &mut dyn Back
             revision = record.revision;
             for change in &record.changes {
                 assert_eq!(definitions.0.get(&change.key), change.before.as_ref());
-                definitions
-                    .0
-                    .insert(change.key.clone(), change.after.clone().unwrap());
+                definitions.0.insert(change.key.clone(), change.after.clone().unwrap());
             }
         }
         assert_eq!(definitions, *end.definitions);

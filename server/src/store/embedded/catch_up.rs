@@ -45,14 +45,8 @@ fn before_floor(
     let (_, changed_at) = read::definitions(transaction)?;
     let record = timeline::combined(after, floor, &at_floor, &changed_at, &deleted(transaction)?);
     let what = EventKind::Definitions(Arc::new(record));
-    page.events.push(Event {
-        revision: floor,
-        what,
-    });
-    Ok(Page {
-        events: page.events,
-        until: floor,
-    })
+    page.events.push(Event { revision: floor, what });
+    Ok(Page { events: page.events, until: floor })
 }
 
 fn deleted(
@@ -61,10 +55,7 @@ fn deleted(
     let table = transaction.open_table(tables::DELETED).map_err(failed)?;
     let entries = table.iter().map_err(failed)?.map(|entry| {
         let (key, revision) = entry.map_err(failed)?;
-        Ok((
-            tables::parse_definition_key(key.value())?,
-            Revision(revision.value()),
-        ))
+        Ok((tables::parse_definition_key(key.value())?, Revision(revision.value())))
     });
     entries.collect()
 }
@@ -79,29 +70,24 @@ fn between(
     let changes = log::<ChangeRecord>(transaction, tables::CHANGES, after, &mut until)?;
     let transitions = log::<StoredTransition>(transaction, tables::TRANSITIONS, after, &mut until)?;
     let mut events: Vec<Event> = Vec::new();
-    events.extend(changes.into_iter().map(|it| Event {
-        revision: it.revision,
-        what: EventKind::Definitions(Arc::new(it)),
-    }));
-    events.extend(transitions.into_iter().map(|it| Event {
-        revision: it.revision,
-        what: EventKind::Transition(it),
-    }));
+    events.extend(
+        changes
+            .into_iter()
+            .map(|it| Event { revision: it.revision, what: EventKind::Definitions(Arc::new(it)) }),
+    );
+    events.extend(
+        transitions
+            .into_iter()
+            .map(|it| Event { revision: it.revision, what: EventKind::Transition(it) }),
+    );
     let facts = read::all(transaction, tables::FACTS)?.into_iter();
-    events.extend(facts.map(|(revision, it)| Event {
-        revision,
-        what: EventKind::Facts(it),
-    }));
+    events.extend(facts.map(|(revision, it)| Event { revision, what: EventKind::Facts(it) }));
     let nodes = read::all(transaction, tables::NODES)?.into_iter();
-    events.extend(nodes.map(|(revision, it)| Event {
-        revision,
-        what: EventKind::Node(Box::new(it)),
-    }));
+    events.extend(
+        nodes.map(|(revision, it)| Event { revision, what: EventKind::Node(Box::new(it)) }),
+    );
     let replicas = read::all(transaction, tables::REPLICAS)?.into_iter();
-    events.extend(replicas.map(|(revision, it)| Event {
-        revision,
-        what: EventKind::Replica(it),
-    }));
+    events.extend(replicas.map(|(revision, it)| Event { revision, what: EventKind::Replica(it) }));
     events.retain(|event| after < event.revision && event.revision <= until);
     events.sort_by_key(|event| event.revision);
     Ok(Page { events, until })

@@ -13,23 +13,15 @@ use std::path::Path;
 const CACHE_BYTES: usize = 64 << 20;
 
 pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
-    make(path).map_err(|source| OpenError::Create {
-        path: path.to_owned(),
-        source,
-    })?;
-    let unreadable = |source| OpenError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    make(path).map_err(|source| OpenError::Create { path: path.to_owned(), source })?;
+    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
     let opened = Database::builder()
         .set_cache_size(CACHE_BYTES)
         .set_check_integrity_on_open(true)
         .create(path);
     let database = opened.map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            OpenError::InUse {
-                path: path.to_owned(),
-            }
+            OpenError::InUse { path: path.to_owned() }
         }
         other => unreadable(other.into()),
     })?;
@@ -37,26 +29,15 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
     if found == tables::FORMAT {
         Ok(database)
     } else {
-        Err(OpenError::Format {
-            path: path.to_owned(),
-            found,
-            expected: tables::FORMAT,
-        })
+        Err(OpenError::Format { path: path.to_owned(), found, expected: tables::FORMAT })
     }
 }
 
 fn make(path: &Path) -> io::Result<()> {
     if let Some(directory) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)?;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))
 }
 
@@ -83,14 +64,9 @@ fn prepare_in(database: &Database) -> Result<u64, redb::Error> {
             for table in tables::LOGS {
                 transaction.open_table(table)?;
             }
-            let fleet = FleetIdentity {
-                id: uuid::Uuid::new_v4().to_string(),
-                epoch: 1,
-            };
+            let fleet = FleetIdentity { id: uuid::Uuid::new_v4().to_string(), epoch: 1 };
             let fleet = serde_json::json!(fleet).to_string();
-            transaction
-                .open_table(tables::META)?
-                .insert(tables::FLEET, fleet.as_bytes())?;
+            transaction.open_table(tables::META)?.insert(tables::FLEET, fleet.as_bytes())?;
             tables::FORMAT
         }
     };

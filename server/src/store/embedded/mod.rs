@@ -45,9 +45,7 @@ pub(super) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("history", &self.history)
-            .finish_non_exhaustive()
+        f.debug_struct("Shared").field("history", &self.history).finish_non_exhaustive()
     }
 }
 
@@ -65,18 +63,10 @@ impl EmbeddedStore {
             source: source.into(),
         };
         let revision = read::revision(&database).map_err(unreadable)?;
-        let shared = Arc::new(Shared {
-            database,
-            ring: Ring::new(revision),
-            history,
-        });
+        let shared = Arc::new(Shared { database, ring: Ring::new(revision), history });
         let writer = Writer::start(Arc::clone(&shared))
             .map_err(|source| unreadable(StoreError::failed("start its writer", source)))?;
-        Ok(Self {
-            path: path.to_owned(),
-            shared,
-            writer,
-        })
+        Ok(Self { path: path.to_owned(), shared, writer })
     }
 
     async fn read<T: Send + 'static>(
@@ -120,13 +110,11 @@ impl Store for EmbeddedStore {
         limit: usize,
     ) -> Result<Vec<ChangeRecord>, StoreError> {
         let key = key.cloned();
-        self.read(move |database| read::history(database, key.as_ref(), before, limit))
-            .await
+        self.read(move |database| read::history(database, key.as_ref(), before, limit)).await
     }
 
     async fn definitions_at(&self, revision: Revision) -> Result<Definitions, StoreError> {
-        self.read(move |database| read::definitions_at(database, revision))
-            .await
+        self.read(move |database| read::definitions_at(database, revision)).await
     }
 
     async fn put_facts(&self, facts: &NodeFacts) -> Result<(), StoreError> {
@@ -134,9 +122,7 @@ impl Store for EmbeddedStore {
     }
 
     async fn put_node(&self, record: &NodeRecord) -> Result<(), StoreError> {
-        self.write(Operation::Node(Box::new(record.clone())))
-            .await
-            .map(drop)
+        self.write(Operation::Node(Box::new(record.clone()))).await.map(drop)
     }
 
     async fn append_transitions(
@@ -147,9 +133,7 @@ impl Store for EmbeddedStore {
         if records.is_empty() {
             return Ok(());
         }
-        self.write(Operation::Transitions(node.clone(), records.to_vec()))
-            .await
-            .map(drop)
+        self.write(Operation::Transitions(node.clone(), records.to_vec())).await.map(drop)
     }
 
     async fn transitions(
@@ -157,14 +141,11 @@ impl Store for EmbeddedStore {
         after: Revision,
         limit: usize,
     ) -> Result<TransitionPage, StoreError> {
-        self.read(move |database| read::transitions(database, after, limit))
-            .await
+        self.read(move |database| read::transitions(database, after, limit)).await
     }
 
     async fn put_replica(&self, record: &ReplicaRecord) -> Result<(), StoreError> {
-        self.write(Operation::Replica(record.clone()))
-            .await
-            .map(drop)
+        self.write(Operation::Replica(record.clone())).await.map(drop)
     }
 
     async fn watch(&self, after: Revision) -> Result<Events, StoreError> {

@@ -73,30 +73,12 @@ impl Operation {
                 let name = record.node.as_str();
                 let weight = put(transaction, tables::NODES, name, record, revision)?;
                 let what = EventKind::Node(record.clone());
-                events.push((
-                    Event {
-                        revision: Revision(*revision),
-                        what,
-                    },
-                    weight,
-                ));
+                events.push((Event { revision: Revision(*revision), what }, weight));
             }
             Self::Replica(record) => {
-                let weight = put(
-                    transaction,
-                    tables::REPLICAS,
-                    &record.replica,
-                    record,
-                    revision,
-                )?;
+                let weight = put(transaction, tables::REPLICAS, &record.replica, record, revision)?;
                 let what = EventKind::Replica(record.clone());
-                events.push((
-                    Event {
-                        revision: Revision(*revision),
-                        what,
-                    },
-                    weight,
-                ));
+                events.push((Event { revision: Revision(*revision), what }, weight));
             }
             Self::Transitions(node, records) => {
                 append(node, records, transaction, revision, events)?;
@@ -115,9 +97,7 @@ fn put(
 ) -> Result<usize, Trouble> {
     *revision += 1;
     let bytes = tables::stamped(*revision, value).map_err(Trouble::Store)?;
-    transaction
-        .open_table(table)?
-        .insert(name, bytes.as_slice())?;
+    transaction.open_table(table)?.insert(name, bytes.as_slice())?;
     Ok(bytes.len())
 }
 
@@ -137,13 +117,7 @@ fn put_facts(
     }
     let weight = put(transaction, tables::FACTS, name, facts, revision)?;
     let what = EventKind::Facts(facts.clone());
-    events.push((
-        Event {
-            revision: Revision(*revision),
-            what,
-        },
-        weight,
-    ));
+    events.push((Event { revision: Revision(*revision), what }, weight));
     Ok(())
 }
 
@@ -176,13 +150,7 @@ fn append(
             log.insert(*revision, bytes.as_slice())?;
             ids.insert(id.as_str(), *revision)?;
             let what = EventKind::Transition(stored);
-            events.push((
-                Event {
-                    revision: Revision(*revision),
-                    what,
-                },
-                bytes.len(),
-            ));
+            events.push((Event { revision: Revision(*revision), what }, bytes.len()));
             added += 1;
         }
     }
@@ -200,10 +168,7 @@ fn commit(
     let current = Revision(tables::number(&counters, counter::DEFINITIONS_REVISION)?);
     drop(counters);
     if current != change.base {
-        return Ok(Outcome::Refused(StoreError::Conflict {
-            base: change.base,
-            current,
-        }));
+        return Ok(Outcome::Refused(StoreError::Conflict { base: change.base, current }));
     }
     let table = transaction.open_table(tables::DEFINITIONS)?;
     let changes = timeline::effective(change, |key| {
@@ -230,13 +195,7 @@ fn commit(
     let weight = write_change(&record, transaction)?;
     retention::history(transaction, weight as u64, history)?;
     let what = EventKind::Definitions(Arc::clone(&record));
-    events.push((
-        Event {
-            revision: record.revision,
-            what,
-        },
-        weight,
-    ));
+    events.push((Event { revision: record.revision, what }, weight));
     Ok(Outcome::Done(Some(record)))
 }
 
@@ -261,9 +220,7 @@ fn write_change(record: &ChangeRecord, transaction: &WriteTransaction) -> Result
     }
     let bytes = serde_json::to_vec(record)
         .map_err(|error| Trouble::Store(StoreError::failed("encode a change", error)))?;
-    transaction
-        .open_table(tables::CHANGES)?
-        .insert(revision, bytes.as_slice())?;
+    transaction.open_table(tables::CHANGES)?.insert(revision, bytes.as_slice())?;
     let mut counters = transaction.open_table(tables::COUNTERS)?;
     counters.insert(counter::DEFINITIONS_REVISION, revision)?;
     Ok(bytes.len())

@@ -52,17 +52,8 @@ pub(super) fn definitions(
     transaction: &ReadTransaction,
 ) -> Result<(Definitions, BTreeMap<Key, Revision>), StoreError> {
     let stored: Vec<(Revision, Definition)> = all(transaction, tables::DEFINITIONS)?;
-    let changed_at = stored
-        .iter()
-        .map(|(revision, it)| (it.key(), *revision))
-        .collect();
-    Ok((
-        stored
-            .into_iter()
-            .map(|(_, definition)| definition)
-            .collect(),
-        changed_at,
-    ))
+    let changed_at = stored.iter().map(|(revision, it)| (it.key(), *revision)).collect();
+    Ok((stored.into_iter().map(|(_, definition)| definition).collect(), changed_at))
 }
 
 pub(super) fn snapshot(database: &Database) -> Result<Snapshot, StoreError> {
@@ -77,18 +68,9 @@ pub(super) fn snapshot(database: &Database) -> Result<Snapshot, StoreError> {
         definitions_revision: Revision(counter(&transaction, counter::DEFINITIONS_REVISION)?),
         definitions: Arc::new(definitions),
         changed_at,
-        facts: facts
-            .into_iter()
-            .map(|(at, it)| (it.node.clone(), (at, it)))
-            .collect(),
-        nodes: nodes
-            .into_iter()
-            .map(|(_, it)| (it.node.clone(), it))
-            .collect(),
-        replicas: replicas
-            .into_iter()
-            .map(|(_, it)| (it.replica.clone(), it))
-            .collect(),
+        facts: facts.into_iter().map(|(at, it)| (it.node.clone(), (at, it))).collect(),
+        nodes: nodes.into_iter().map(|(_, it)| (it.node.clone(), it)).collect(),
+        replicas: replicas.into_iter().map(|(_, it)| (it.replica.clone(), it)).collect(),
     })
 }
 
@@ -111,18 +93,9 @@ pub(super) fn history(
             .collect();
     };
     let key = tables::definition_key(key);
-    let (first, last) = (
-        tables::change_by_key(&key, 0),
-        tables::change_by_key(&key, end),
-    );
-    let by_key = transaction
-        .open_table(tables::CHANGES_BY_KEY)
-        .map_err(failed)?;
-    let newest = by_key
-        .range(first.as_str()..last.as_str())
-        .map_err(failed)?
-        .rev()
-        .take(limit);
+    let (first, last) = (tables::change_by_key(&key, 0), tables::change_by_key(&key, end));
+    let by_key = transaction.open_table(tables::CHANGES_BY_KEY).map_err(failed)?;
+    let newest = by_key.range(first.as_str()..last.as_str()).map_err(failed)?.rev().take(limit);
     newest
         .map(|entry| {
             let revision = entry.map_err(failed)?.1.value();
@@ -168,28 +141,17 @@ pub(super) fn transitions(
     limit: usize,
 ) -> Result<TransitionPage, StoreError> {
     let transaction = begin(database)?;
-    let log = transaction
-        .open_table(tables::TRANSITIONS)
-        .map_err(failed)?;
+    let log = transaction.open_table(tables::TRANSITIONS).map_err(failed)?;
     let start = after.0.saturating_add(1);
-    let kept = log
-        .range(start..)
-        .map_err(failed)?
-        .take(limit)
-        .map(|entry| {
-            let (revision, value) = entry.map_err(failed)?;
-            tables::plain(&format!("transition {}", revision.value()), value.value())
-        });
+    let kept = log.range(start..).map_err(failed)?.take(limit).map(|entry| {
+        let (revision, value) = entry.map_err(failed)?;
+        tables::plain(&format!("transition {}", revision.value()), value.value())
+    });
     let transitions = kept.collect::<Result<Vec<StoredTransition>, _>>()?;
     let gap_until = if after.0 < counter(&transaction, counter::TRANSITIONS_FLOOR)? {
-        log.first()
-            .map_err(failed)?
-            .map(|(revision, _)| Revision(revision.value()))
+        log.first().map_err(failed)?.map(|(revision, _)| Revision(revision.value()))
     } else {
         None
     };
-    Ok(TransitionPage {
-        transitions,
-        gap_until,
-    })
+    Ok(TransitionPage { transitions, gap_until })
 }

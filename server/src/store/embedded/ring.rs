@@ -33,15 +33,8 @@ struct Kept {
 
 impl Ring {
     pub(super) fn new(floor: Revision) -> Self {
-        let kept = Kept {
-            floor,
-            events: VecDeque::new(),
-            bytes: 0,
-        };
-        Self {
-            kept: Mutex::new(kept),
-            published: watch::Sender::new(floor),
-        }
+        let kept = Kept { floor, events: VecDeque::new(), bytes: 0 };
+        Self { kept: Mutex::new(kept), published: watch::Sender::new(floor) }
     }
 
     /// Takes events, in the order of their revisions, with the last revision written.
@@ -68,9 +61,7 @@ impl Ring {
         if after < kept.floor {
             return None;
         }
-        let start = kept
-            .events
-            .partition_point(|(event, _)| event.revision <= after);
+        let start = kept.events.partition_point(|(event, _)| event.revision <= after);
         let next = kept.events.range(start..).take(AT_A_TIME);
         Some(next.map(|(event, _)| event.clone()).collect())
     }
@@ -90,11 +81,7 @@ struct Position {
 /// Events after a revision.
 pub(super) fn events(shared: &Arc<Shared>, after: Revision) -> Events {
     let published = shared.ring.published.subscribe();
-    let position = Position {
-        shared: Arc::downgrade(shared),
-        published,
-        after,
-    };
+    let position = Position { shared: Arc::downgrade(shared), published, after };
     stream::unfold(position, |mut position| async move {
         let events = position.next().await?;
         Some((stream::iter(events), position))
@@ -118,7 +105,7 @@ impl Position {
                     self.published.changed().await.ok()?;
                 }
                 None => {
-                    let events = self.from_file(shared).await;
+                    let events = self.read_file(shared).await;
                     if !events.is_empty() {
                         return Some(events);
                     }
@@ -128,7 +115,7 @@ impl Position {
     }
 
     /// A page of events that the ring no longer has.
-    async fn from_file(&mut self, shared: Arc<Shared>) -> Vec<Event> {
+    async fn read_file(&mut self, shared: Arc<Shared>) -> Vec<Event> {
         let after = self.after;
         let read = tokio::task::spawn_blocking(move || catch_up::page(&shared.database, after));
         match read.await {
@@ -137,10 +124,7 @@ impl Position {
                 page.events
             }
             Ok(Err(error)) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "events unreadable"
-                );
+                tracing::error!(error = &error as &dyn std::error::Error, "events unreadable");
                 tokio::time::sleep(RETRY).await;
                 Vec::new()
             }

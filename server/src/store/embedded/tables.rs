@@ -70,14 +70,8 @@ pub(super) fn definition_key(key: &Key) -> String {
 pub(super) fn parse_definition_key(text: &str) -> Result<Key, StoreError> {
     let bad = || StoreError::corrupt(format!("key {text:?}"), "it is no KIND/NAME");
     let (kind, name) = text.split_once('/').ok_or_else(bad)?;
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|it| it.as_str() == kind)
-        .ok_or_else(bad)?;
-    Ok(Key {
-        kind,
-        name: name.parse().map_err(|_| bad())?,
-    })
+    let kind = Kind::ALL.into_iter().find(|it| it.as_str() == kind).ok_or_else(bad)?;
+    Ok(Key { kind, name: name.parse().map_err(|_| bad())? })
 }
 
 /// Twenty digits, so that keys sort as numbers do.

@@ -36,20 +36,14 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || run(&shared, queued))?;
-        Ok(Self {
-            queue: Some(queue),
-            thread: Some(thread),
-        })
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
     }
 
     pub(super) async fn write(&self, operation: Operation) -> Result<Reply, StoreError> {
         let gone = || StoreError::failed("write", "its writer has ended");
         let (answer, answered) = oneshot::channel();
         let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue
-            .send(Queued { operation, answer })
-            .await
-            .map_err(|_| gone())?;
+        queue.send(Queued { operation, answer }).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -103,18 +97,14 @@ fn write_group(shared: &Shared, group: &mut Vec<Queued>) {
 
 fn transact(shared: &Shared, group: &[Queued]) -> Result<Vec<Result<Reply, StoreError>>, Trouble> {
     let transaction = shared.database.begin_write()?;
-    let mut revision = tables::number(
-        &transaction.open_table(tables::COUNTERS)?,
-        counter::REVISION,
-    )?;
+    let mut revision =
+        tables::number(&transaction.open_table(tables::COUNTERS)?, counter::REVISION)?;
     let before = revision;
     let mut replies = Vec::with_capacity(group.len());
     let mut events: Vec<(Event, usize)> = Vec::new();
     for queued in group {
         let outcome =
-            queued
-                .operation
-                .perform(&transaction, &mut revision, shared.history, &mut events)?;
+            queued.operation.perform(&transaction, &mut revision, shared.history, &mut events)?;
         replies.push(match outcome {
             Outcome::Done(reply) => Ok(reply),
             Outcome::Refused(error) => Err(error),
@@ -124,9 +114,7 @@ fn transact(shared: &Shared, group: &[Queued]) -> Result<Vec<Result<Reply, Store
         transaction.abort()?;
         return Ok(replies);
     }
-    transaction
-        .open_table(tables::COUNTERS)?
-        .insert(counter::REVISION, revision)?;
+    transaction.open_table(tables::COUNTERS)?.insert(counter::REVISION, revision)?;
     transaction.commit()?;
     shared.ring.publish(Revision(revision), events);
     Ok(replies)
