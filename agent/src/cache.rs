@@ -1,0 +1,153 @@
+//! Files of the state dir that survive the agent: written whole, atomically, and read back with
+//! a clear word when they cannot be. Losing one never stops VRRP.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use vipfleet_model::Assignment;
+
+/// Why a state file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error("cannot {action} {path}")]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{path} is damaged ({reason}); it is ignored")]
+    Damaged { path: PathBuf, reason: String },
+    #[error("{0} is in use by another agent: give each agent a --state-dir of its own")]
+    Locked(PathBuf),
+}
+
+/// The state dir, locked for this process as long as the value lives.
+#[derive(Debug)]
+pub struct StateDir {
+    path: PathBuf,
+    _lock: nix::fcntl::Flock<File>,
+}
+
+/// The last assignment that ran, with where it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CachedAssignment {
+    pub fleet_id: String,
+    pub epoch: u64,
+    pub generation: u64,
+    pub hash: String,
+    pub assignment: Assignment,
+}
+
+impl StateDir {
+    /// Creates the directory (mode 0700) if need be and takes its lock.
+    pub fn open(path: &Path) -> Result<Self, CacheError> {
+        let io = |action, at: &Path| {
+            let path = at.to_owned();
+            move |source| CacheError::Io { action, path, source }
+        };
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(io("create", path))?;
+        let lock_path = path.join("lock");
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock_path)
+            .map_err(io("open", &lock_path))?;
+        let lock = nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock)
+            .map_err(|_| CacheError::Locked(path.to_owned()))?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads a file of the state dir; `None` when there is none.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CacheError> {
+        let path = self.path.join(name);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(CacheError::Io { action: "read", path, source }),
+        };
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|cause| CacheError::Damaged { path, reason: cause.to_string() })
+    }
+
+    /// Replaces a file of the state dir: the old one stays whole until the new one is.
+    pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), CacheError> {
+        let path = self.path.join(name);
+        let beside = self.path.join(format!("{name}.new"));
+        let write = || -> io::Result<()> {
+            let text = serde_json::to_vec(value)?;
+            let mut file = File::options()
+                .create(true)
+                .truncate(true)
+                .write(true)
+                .mode(0o600)
+                .open(&beside)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)
+        };
+        write().map_err(|source| {
+            // Best effort: the next write truncates it anyway.
+            fs::remove_file(&beside).ok();
+            CacheError::Io { action: "write", path: path.clone(), source }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        assert_eq!(state.read::<Vec<u8>>("numbers.json").unwrap(), None);
+        state.write("numbers.json", &vec![1, 2, 3]).unwrap();
+        assert_eq!(state.read::<Vec<u8>>("numbers.json").unwrap(), Some(vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn a_damaged_file_is_named_and_does_not_panic() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        fs::write(dir.path().join("numbers.json"), "[1, 2").unwrap();
+        let error = state.read::<Vec<u8>>("numbers.json").unwrap_err();
+        assert!(error.to_string().contains("numbers.json is damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        state.write("numbers.json", &vec![1]).unwrap();
+        // /dev/full refuses every write as a full disk does.
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("numbers.json.new")).unwrap();
+        let error = state.write("numbers.json", &vec![2]).unwrap_err();
+        assert!(error.to_string().contains("cannot write"), "{error}");
+        assert_eq!(state.read::<Vec<u8>>("numbers.json").unwrap(), Some(vec![1]));
+    }
+
+    #[test]
+    fn a_second_agent_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let _first = StateDir::open(dir.path()).unwrap();
+        let error = StateDir::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("in use by another agent"), "{error}");
+    }
+}

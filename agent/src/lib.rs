@@ -1,0 +1,19 @@
+//! The node agent: runs VRRP on its host, keeps VIPs in the kernel under leases, watches checks,
+//! and holds a session with a control server that it can do without.
+//!
+//! `net`, `checks` and `uplink` never name each other: [`node`] joins the engine to the kernel on
+//! the VRRP thread, [`supervisor`] joins everything else on the async runtime.
+
+pub mod cache;
+pub mod checks;
+pub mod hooks;
+pub mod local_api;
+pub mod net;
+pub mod node;
+pub mod options;
+pub mod outbox;
+pub mod standalone;
+pub mod supervisor;
+pub mod uplink;
+
+pub use options::Options;

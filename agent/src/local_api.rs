@@ -1,0 +1,93 @@
+//! What this host runs and sees, on a Unix socket, with or without a server. Reads the latest
+//! values that others publish; asks nobody.
+
+use crate::outbox::Outbox;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+use vipfleet_model::{Name, NodeFacts, NodeReport};
+use vipfleet_proto::v1;
+use vipfleet_proto::v1::local_server::{Local, LocalServer};
+
+/// Where the answers come from.
+#[derive(Clone, Debug)]
+pub struct LocalApi {
+    pub node: Name,
+    pub mode: Mode,
+    /// Server that holds the session; empty when none does.
+    pub connected_to: watch::Receiver<String>,
+    pub report: watch::Receiver<NodeReport>,
+    pub facts: watch::Receiver<NodeFacts>,
+    pub outbox: Arc<Mutex<Outbox>>,
+}
+
+/// Where the agent's instances come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Server,
+    Config,
+}
+
+impl Mode {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// Binds the socket (mode 0660, its directory 0755) in place of one that nobody listens on.
+pub async fn bind(path: &Path) -> io::Result<UnixListener> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+    }
+    if path.exists() {
+        if UnixStream::connect(path).await.is_ok() {
+            let in_use = "another agent listens there: give each agent a --socket of its own";
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, in_use));
+        }
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// Serves until `stop`.
+pub async fn serve(api: LocalApi, listener: UnixListener, stop: CancellationToken) {
+    let served = tonic::transport::Server::builder()
+        .add_service(LocalServer::new(api))
+        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop.cancelled_owned());
+    if let Err(error) = served.await {
+        tracing::error!(%error, "the local API ended");
+    }
+}
+
+#[tonic::async_trait]
+impl Local for LocalApi {
+    async fn state(
+        &self,
+        _: Request<v1::LocalStateRequest>,
+    ) -> Result<Response<v1::LocalStateResponse>, Status> {
+        let recent = {
+            let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);
+            outbox.recent().cloned().map(Into::into).collect()
+        };
+        Ok(Response::new(v1::LocalStateResponse {
+            node: self.node.to_string(),
+            agent_version: env!("CARGO_PKG_VERSION").into(),
+            mode: self.mode.as_str().into(),
+            connected_to: self.connected_to.borrow().clone(),
+            report: Some(self.report.borrow().clone().into()),
+            recent,
+            facts: Some(self.facts.borrow().clone().into()),
+        }))
+    }
+}

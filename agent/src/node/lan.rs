@@ -1,0 +1,158 @@
+//! The interfaces of this node as the loop uses them: their latest state, one VRRP socket per
+//! (interface, family), the announcer. Sends and receives; decides nothing.
+
+use crate::net::{Announcer, InterfaceState, VrrpSocket};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::BorrowedFd;
+use tracing::{info, warn};
+use vipfleet_model::{InterfaceFacts, Name, NodeFacts};
+use vipfleet_vrrp::Family;
+
+use super::health::LinkState;
+
+/// RFC 9568 §5.1.1.2 and §5.1.2.2.
+const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+const GROUP_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+
+/// Where one socket is found.
+pub(super) type SocketKey = (u32, Family);
+
+#[derive(Debug)]
+pub(super) struct Lan {
+    interfaces: BTreeMap<String, InterfaceState>,
+    sockets: BTreeMap<SocketKey, VrrpSocket>,
+    announcer: Announcer,
+}
+
+impl Lan {
+    pub(super) fn new(announcer: Announcer) -> Self {
+        Self { interfaces: BTreeMap::new(), sockets: BTreeMap::new(), announcer }
+    }
+
+    /// Whether the kernel side has said which interfaces there are; loopback always is one.
+    pub(super) fn is_known(&self) -> bool {
+        !self.interfaces.is_empty()
+    }
+
+    pub(super) fn set_interface(&mut self, state: InterfaceState) {
+        let before = self.interfaces.insert(state.name.clone(), state);
+        self.close_unless_present(before.map(|it| it.index));
+    }
+
+    pub(super) fn remove_interface(&mut self, name: &str) {
+        let before = self.interfaces.remove(name);
+        self.close_unless_present(before.map(|it| it.index));
+    }
+
+    /// A socket on an index that is gone hears nothing ever again.
+    fn close_unless_present(&mut self, index: Option<u32>) {
+        let Some(index) = index else { return };
+        if !self.interfaces.values().any(|it| it.index == index) {
+            self.sockets.retain(|(socket_index, _), _| *socket_index != index);
+        }
+    }
+
+    /// Makes sure that there is a socket. Opened again at the next interface event if it fails.
+    pub(super) fn listen(&mut self, interface: &str, family: Family) -> Option<SocketKey> {
+        let state = self.interfaces.get(interface)?;
+        let key = (state.index, family);
+        if !self.sockets.contains_key(&key) {
+            match VrrpSocket::open(interface, state.index, family) {
+                Ok(socket) => {
+                    info!(interface, "listening for adverts");
+                    self.sockets.insert(key, socket);
+                }
+                Err(error) => {
+                    warn!(interface, %error, "cannot open the VRRP socket: needs CAP_NET_RAW");
+                    return None;
+                }
+            }
+        }
+        Some(key)
+    }
+
+    /// Closes sockets that no instance uses.
+    pub(super) fn keep_only(&mut self, used: impl Fn(&SocketKey) -> bool) {
+        self.sockets.retain(|key, _| used(key));
+    }
+
+    pub(super) fn socket_keys(&self) -> Vec<SocketKey> {
+        self.sockets.keys().copied().collect()
+    }
+
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.values().map(std::os::fd::AsFd::as_fd)
+    }
+
+    pub(super) fn socket(&mut self, key: SocketKey) -> Option<&mut VrrpSocket> {
+        self.sockets.get_mut(&key)
+    }
+
+    /// Sends one message from `source`.
+    pub(super) fn send(
+        &self,
+        key: SocketKey,
+        source: IpAddr,
+        destination: IpAddr,
+        message: &[u8],
+    ) -> io::Result<()> {
+        let socket = self.sockets.get(&key).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotConnected, "there is no socket on the interface")
+        })?;
+        socket.send(source, destination, message)
+    }
+
+    /// Announces one address on an interface.
+    pub(super) fn announce(&self, interface: &str, address: IpAddr) -> io::Result<()> {
+        let state = self.interfaces.get(interface);
+        let found = state.and_then(|state| Some((state.index, state.mac?)));
+        // Links without an Ethernet address have no ARP: nothing to announce.
+        let Some((index, mac)) = found else { return Ok(()) };
+        self.announcer.announce(index, mac, address)
+    }
+
+    /// The address that adverts are sent from: what the operator named, if the interface has
+    /// it, else the interface's primary address of the family (RFC 9568 §1.7 "Primary IP").
+    pub(super) fn source(
+        &self,
+        interface: &str,
+        family: Family,
+        named: Option<IpAddr>,
+    ) -> Option<IpAddr> {
+        let addresses = &self.interfaces.get(interface)?.addresses;
+        let mut own = addresses.iter().map(ipnet::IpNet::addr);
+        match named {
+            Some(named) => own.find(|address| *address == named),
+            None => own.find(|address| Family::of(*address) == family),
+        }
+    }
+
+    pub(super) fn link(&self, interface: &str) -> LinkState {
+        match self.interfaces.get(interface) {
+            None => LinkState::Absent,
+            Some(state) if state.running => LinkState::Running,
+            Some(_) => LinkState::Down,
+        }
+    }
+
+    /// What the server should know of this node. Loopback is no LAN.
+    pub(super) fn facts(&self, node: &Name) -> NodeFacts {
+        let lan = self.interfaces.values().filter(|state| state.name != "lo");
+        let interfaces = lan.map(|state| InterfaceFacts {
+            name: state.name.clone(),
+            addresses: state.addresses.clone(),
+            promote_secondaries: state.promote_secondaries,
+        });
+        NodeFacts { node: node.clone(), interfaces: interfaces.collect() }
+    }
+}
+
+/// The group that multicast adverts of a family go to.
+pub(super) fn group(family: Family) -> IpAddr {
+    match family {
+        Family::Ipv4 => GROUP_V4,
+        Family::Ipv6 => GROUP_V6,
+    }
+}

@@ -1,0 +1,25 @@
+//! The VRRP thread: a plain loop (ppoll, no async runtime) that owns the engine's routers, the
+//! VRRP sockets and the announcer, and joins them to the kernel (`net`) and to the checks.
+//! Nothing here waits for anything but the next packet, message or deadline.
+//!
+//! Everybody else talks to it through [`Node`]: commands in; a coalesced [`NodeReport`], a
+//! bounded stream of [`Notice`]s and the latest interface facts out.
+
+mod apply;
+mod deadlines;
+mod event_loop;
+mod handle;
+pub mod health;
+mod instance;
+mod kernel;
+mod lan;
+mod outputs;
+mod prepare;
+mod report;
+mod resume;
+mod wake;
+
+pub use self::event_loop::{Options, spawn};
+pub use self::handle::{Command, Node, NodeStopped, Notice, Notices};
+pub use self::prepare::{Prepared, PreparedInstance, prepare};
+pub use self::resume::Former;

@@ -1,0 +1,83 @@
+//! From an assignment to what the loop can run. Pure; all refusals happen here, so that applying
+//! cannot fail halfway.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vipfleet_model::assignment::AssignedInstance;
+use vipfleet_model::{Assignment, Name, VirtualAddress};
+use vipfleet_vrrp::{Config, Router};
+
+/// An assignment that was checked whole.
+#[derive(Clone, Debug, Default)]
+pub struct Prepared {
+    pub generation: u64,
+    pub hash: String,
+    pub instances: BTreeMap<Name, PreparedInstance>,
+}
+
+/// One instance, ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreparedInstance {
+    pub assigned: AssignedInstance,
+    pub config: Config,
+    /// Virtual and excluded addresses: everything that follows the MASTER.
+    pub addresses: Arc<[VirtualAddress]>,
+}
+
+/// Why an assignment cannot run here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unfit {
+    /// `instances[VI_1].advertInterval`.
+    pub field_path: String,
+    pub reason: String,
+}
+
+/// Checks every instance, and that no two of them are one router.
+pub fn prepare(generation: u64, hash: String, assignment: Assignment) -> Result<Prepared, Unfit> {
+    let mut instances = BTreeMap::new();
+    let mut routers = BTreeMap::new();
+    for assigned in assignment.instances {
+        let name = assigned.name.clone();
+        let unfit = |field: &str, reason: String| Unfit {
+            field_path: format!("instances[{name}].{field}"),
+            reason,
+        };
+        let prepared = prepare_instance(assigned, unfit)?;
+        let config = &prepared.config;
+        let key = (prepared.assigned.interface.clone(), config.family, config.vrid);
+        if let Some(other) = routers.insert(key, name.clone()) {
+            let interface = &prepared.assigned.interface;
+            let reason = format!(
+                "{other} has virtual router id {} on {interface} already: give one of them another",
+                config.vrid
+            );
+            return Err(unfit("virtualRouterId", reason));
+        }
+        if instances.insert(name.clone(), prepared).is_some() {
+            return Err(unfit("name", "there are two instances of this name".into()));
+        }
+    }
+    Ok(Prepared { generation, hash, instances })
+}
+
+fn prepare_instance(
+    assigned: AssignedInstance,
+    unfit: impl Fn(&str, String) -> Unfit,
+) -> Result<PreparedInstance, Unfit> {
+    if assigned.virtual_mac {
+        let reason = "this agent cannot give a virtual router its own MAC yet".into();
+        return Err(unfit("virtualMac", reason));
+    }
+    let config =
+        assigned.engine_config().map_err(|cause| unfit(cause.field(), cause.to_string()))?;
+    if config.family == vipfleet_vrrp::Family::Ipv6 {
+        let reason = "this agent does not run IPv6 instances yet".into();
+        return Err(unfit("virtualAddresses", reason));
+    }
+    // The engine's own guard, asked on a throw-away router.
+    Router::new(config.clone()).map_err(|cause| unfit("", cause.to_string()))?;
+    let all = assigned.virtual_addresses.iter().chain(&assigned.excluded_addresses);
+    let addresses = all.cloned().collect();
+    Ok(PreparedInstance { assigned, config, addresses })
+}

@@ -1,0 +1,214 @@
+//! One session on one connection, from Hello to its end.
+
+use super::fence::{self, Origin};
+use super::{FromServer, Offer, Rejected, Shared};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+use tonic::transport::Endpoint;
+use tracing::{info, warn};
+use vipfleet_model::Assignment;
+use vipfleet_proto::v1;
+use vipfleet_proto::v1::agent_message::Message as ToServer;
+use vipfleet_proto::v1::server_message::Message as FromWire;
+use vipfleet_proto::v1::session_client::SessionClient;
+
+/// Transitions in one message.
+const BATCH: usize = 256;
+
+/// How a session ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Whether the server had welcomed us.
+    pub(super) was_established: bool,
+    pub(super) why: String,
+}
+
+/// Connects, says Hello and serves the stream until it ends.
+pub(super) async fn hold(
+    endpoint: &Endpoint,
+    shared: &Shared,
+    heard: &mpsc::Sender<FromServer>,
+) -> Ended {
+    let not_yet = |why: String| Ended { was_established: false, why };
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(cause) => return not_yet(innermost(&cause)),
+    };
+    // Bounded: reports are coalesced before they get here, transitions wait in the outbox.
+    let (send, outgoing) = mpsc::channel(8);
+    if send.send(wire(ToServer::Hello(hello(shared)))).await.is_err() {
+        return not_yet("the stream closed at once".into());
+    }
+    let answer = SessionClient::new(channel).connect(ReceiverStream::new(outgoing)).await;
+    let mut incoming = match answer {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return not_yet(status.message().to_owned()),
+    };
+    let welcome = match incoming.message().await {
+        Ok(Some(v1::ServerMessage { message: Some(FromWire::Welcome(welcome)) })) => welcome,
+        Ok(_) => return not_yet("the server did not say Welcome".into()),
+        Err(status) => return not_yet(status.message().to_owned()),
+    };
+    let uri = endpoint.uri().to_string();
+    info!(server = %uri, replica = %welcome.replica, fleet = %welcome.fleet_id, "session begins");
+    let connected = FromServer::Connected {
+        endpoint: uri,
+        fleet_id: welcome.fleet_id.clone(),
+        epoch: welcome.epoch,
+    };
+    if heard.send(connected).await.is_err() {
+        return not_yet("the agent is stopping".into());
+    }
+    let mut session = Session { shared: shared.clone(), welcome, send, heard, sent_sequence: 0 };
+    Ended { was_established: true, why: session.serve(&mut incoming).await }
+}
+
+struct Session<'a> {
+    shared: Shared,
+    welcome: v1::Welcome,
+    send: mpsc::Sender<v1::AgentMessage>,
+    heard: &'a mpsc::Sender<FromServer>,
+    /// Highest transition sent on this stream.
+    sent_sequence: u64,
+}
+
+impl Session<'_> {
+    /// Returns why the stream ended. Every branch is cancel safe: `watch::changed`,
+    /// `Notify::notified` and `Streaming::message` lose nothing when another branch wins.
+    async fn serve(&mut self, incoming: &mut Streaming<v1::ServerMessage>) -> String {
+        self.shared.report.mark_changed();
+        loop {
+            if !self.send_transitions().await {
+                return "the stream closed".into();
+            }
+            let grew = self.shared.outbox_grew.clone();
+            let sent = tokio::select! {
+                message = incoming.message() => match message {
+                    Ok(Some(v1::ServerMessage { message: Some(message) })) => {
+                        match self.take(message).await {
+                            Ok(sent) => sent,
+                            Err(why) => return why,
+                        }
+                    }
+                    Ok(Some(_)) => true,
+                    Ok(None) => return "the server closed the stream".into(),
+                    Err(status) => return innermost(&status),
+                },
+                Ok(()) = self.shared.report.changed() => {
+                    let report = self.shared.report.borrow_and_update().clone();
+                    self.say(ToServer::Report(report.into())).await
+                }
+                Ok(()) = self.shared.facts.changed() => {
+                    let facts = self.shared.facts.borrow_and_update().clone();
+                    self.say(ToServer::Facts(facts.into())).await
+                }
+                () = grew.notified() => true,
+            };
+            if !sent {
+                return "the stream closed".into();
+            }
+        }
+    }
+
+    async fn say(&self, message: ToServer) -> bool {
+        self.send.send(wire(message)).await.is_ok()
+    }
+
+    async fn send_transitions(&mut self) -> bool {
+        loop {
+            let unsent = match self.shared.outbox.lock() {
+                Ok(outbox) => outbox.after(self.sent_sequence, BATCH),
+                Err(poisoned) => poisoned.into_inner().after(self.sent_sequence, BATCH),
+            };
+            let Some(last) = unsent.last().map(|record| record.sequence) else { return true };
+            let transitions = unsent.into_iter().map(Into::into).collect();
+            let batch = v1::TransitionBatch { transitions };
+            if !self.say(ToServer::Transitions(batch)).await {
+                return false;
+            }
+            self.sent_sequence = last;
+        }
+    }
+
+    /// `Err` ends the session with a reason.
+    async fn take(&mut self, message: FromWire) -> Result<bool, String> {
+        match message {
+            FromWire::Push(push) => Ok(self.offer(push).await),
+            FromWire::TransitionAck(ack) => {
+                Ok(self.heard.send(FromServer::Acknowledged(ack.sequence)).await.is_ok())
+            }
+            FromWire::GoAway(away) => Err(format!("the server sent us away: {}", away.reason)),
+            FromWire::Welcome(_) => Err("the server said Welcome twice".into()),
+        }
+    }
+
+    /// Fences, hands the assignment to the supervisor and answers with its verdict.
+    async fn offer(&mut self, push: v1::Push) -> bool {
+        let (nonce, generation) = (push.nonce, push.generation);
+        let verdict = self.judge(push).await;
+        let message = match verdict {
+            Ok(()) => ToServer::Ack(v1::Ack { nonce, generation }),
+            Err(Rejected { field_path, reason }) => {
+                warn!(generation, %field_path, %reason, "assignment refused");
+                let running_generation = self.shared.running.borrow().origin.generation;
+                let nack = v1::Nack { nonce, generation, field_path, reason, running_generation };
+                ToServer::Nack(nack)
+            }
+        };
+        self.say(message).await
+    }
+
+    async fn judge(&mut self, push: v1::Push) -> Result<(), Rejected> {
+        let whole = |reason: String| Rejected { field_path: String::new(), reason };
+        let origin = Origin {
+            fleet_id: self.welcome.fleet_id.clone(),
+            epoch: self.welcome.epoch,
+            generation: push.generation,
+        };
+        fence::admit(&self.shared.running.borrow().origin, &origin)
+            .map_err(|refusal| whole(refusal.to_string()))?;
+        // An absent assignment is no empty one: running nothing has to be said.
+        let wire = push.assignment.ok_or_else(|| Rejected {
+            field_path: "assignment".into(),
+            reason: "the push carries no assignment".into(),
+        })?;
+        let assignment = Assignment::try_from(wire).map_err(|malformed| Rejected {
+            field_path: malformed.path,
+            reason: malformed.reason,
+        })?;
+        let (verdict, judged) = oneshot::channel();
+        let offer = Offer { origin, hash: push.hash, assignment, verdict };
+        let stopping = || whole("the agent is stopping".into());
+        self.heard.send(FromServer::Offer(offer)).await.map_err(|_| stopping())?;
+        judged.await.map_err(|_| stopping())?
+    }
+}
+
+fn wire(message: ToServer) -> v1::AgentMessage {
+    v1::AgentMessage { message: Some(message) }
+}
+
+fn hello(shared: &Shared) -> v1::Hello {
+    let running = shared.running.borrow().clone();
+    v1::Hello {
+        node: shared.node.to_string(),
+        boot_id: shared.boot_id.clone(),
+        agent_version: env!("CARGO_PKG_VERSION").into(),
+        protocol_version: vipfleet_proto::PROTOCOL_VERSION,
+        facts: Some(shared.facts.borrow().clone().into()),
+        fleet_id: running.origin.fleet_id,
+        epoch: running.origin.epoch,
+        generation: running.origin.generation,
+        hash: running.hash,
+    }
+}
+
+/// The cause that a person can act on: transports wrap it several times.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
