@@ -23,10 +23,7 @@ pub enum ListenError {
     )]
     PlaintextRefused(SocketAddr),
     #[error("cannot listen on {address}")]
-    Bind {
-        address: SocketAddr,
-        source: io::Error,
-    },
+    Bind { address: SocketAddr, source: io::Error },
 }
 
 /// An open listener.
@@ -51,10 +48,7 @@ pub async fn open(
     let bind = |source| ListenError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let bound = listener.local_addr().map_err(bind)?;
-    Ok((
-        Transport::Plaintext(TcpListenerStream::new(listener)),
-        bound,
-    ))
+    Ok((Transport::Plaintext(TcpListenerStream::new(listener)), bound))
 }
 
 #[cfg(test)]

@@ -64,9 +64,6 @@ mod tests {
     fn no_flags_mean_loopback_and_an_embedded_store_in_the_data_dir() {
         let options = Options::parse_from(["vipfleet-server"]);
         assert!(options.listen.ip().is_loopback());
-        assert_eq!(
-            options.store_spec(),
-            "embedded:/var/lib/vipfleet-server/store.redb"
-        );
+        assert_eq!(options.store_spec(), "embedded:/var/lib/vipfleet-server/store.redb");
     }
 }

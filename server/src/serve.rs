@@ -22,20 +22,13 @@ const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
 /// Runs a replica until SIGTERM or SIGINT.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let store = store::open(&options.store_spec(), &options.data_dir).await?;
-    let plaintext = if options.insecure {
-        Plaintext::Anywhere
-    } else {
-        Plaintext::LoopbackOnly
-    };
+    let plaintext = if options.insecure { Plaintext::Anywhere } else { Plaintext::LoopbackOnly };
     let (transport, address) = listen::open(options.listen, plaintext).await?;
     let stop = CancellationToken::new();
-    let replica = options
-        .replica
-        .clone()
-        .unwrap_or_else(|| format!("{}:{}", host(), address.port()));
-    let fleet = Fleet::start(store, replica, stop.clone())
-        .await
-        .context("cannot load the fleet")?;
+    let replica =
+        options.replica.clone().unwrap_or_else(|| format!("{}:{}", host(), address.port()));
+    let fleet =
+        Fleet::start(store, replica, stop.clone()).await.context("cannot load the fleet")?;
     info!(fleet = %fleet.identity.id, epoch = fleet.identity.epoch, store = %fleet.store().describe(), "fleet loaded");
     let router = services(&fleet, &stop).await?;
     println!("vipfleet-server listening on http://{address}");
@@ -75,11 +68,7 @@ async fn services(fleet: &Fleet, stop: &CancellationToken) -> anyhow::Result<Rou
         .add_service(health_service)
         // Older tools know only the alpha of reflection.
         .add_service(reflection().build_v1().context("cannot build reflection")?)
-        .add_service(
-            reflection()
-                .build_v1alpha()
-                .context("cannot build reflection")?,
-        )
+        .add_service(reflection().build_v1alpha().context("cannot build reflection")?)
         .add_service(control)
         .add_service(sessions))
 }

@@ -43,16 +43,8 @@ impl Api {
         &self,
         request: v1::ApplyRequest,
     ) -> Result<v1::ApplyResponse, Status> {
-        let put = request
-            .put
-            .into_iter()
-            .map(Definition::try_from)
-            .collect::<Result<_, _>>();
-        let delete = request
-            .delete
-            .into_iter()
-            .map(Key::try_from)
-            .collect::<Result<_, _>>();
+        let put = request.put.into_iter().map(Definition::try_from).collect::<Result<_, _>>();
+        let delete = request.delete.into_iter().map(Key::try_from).collect::<Result<_, _>>();
         let wish = Wish {
             put: put.map_err(malformed)?,
             delete: delete.map_err(malformed)?,
@@ -70,12 +62,7 @@ impl Api {
         request: v1::RollbackRequest,
     ) -> Result<v1::ApplyResponse, Status> {
         let to = Revision(request.to_revision);
-        let target = self
-            .fleet
-            .store()
-            .definitions_at(to)
-            .await
-            .map_err(refusal)?;
+        let target = self.fleet.store().definitions_at(to).await.map_err(refusal)?;
         let message = match request.message.as_str() {
             "" => format!("roll back to revision {to}"),
             given => given.to_owned(),
@@ -88,10 +75,7 @@ impl Api {
             message,
             run: Run::of(request.dry_run),
         };
-        self.change(&wish, |now: &Snapshot| {
-            Ok(difference(&now.definitions, &target))
-        })
-        .await
+        self.change(&wish, |now: &Snapshot| Ok(difference(&now.definitions, &target))).await
     }
 
     async fn change(
@@ -103,25 +87,16 @@ impl Api {
         loop {
             attempts += 1;
             let now = self.fleet.store().snapshot().await.map_err(refusal)?;
-            if let Some(pinned) = wish
-                .if_revision
-                .filter(|it| *it != now.definitions_revision)
-            {
+            if let Some(pinned) = wish.if_revision.filter(|it| *it != now.definitions_revision) {
                 let (base, current) = (pinned, now.definitions_revision);
                 return Err(refusal(StoreError::Conflict { base, current }));
             }
             let (mut put, delete) = plan(&now)?;
             let mut findings = unredact_all(put.iter_mut(), &now.definitions);
             let planned = planned(&now.definitions, &put, &delete, &mut findings);
-            let facts = now
-                .facts
-                .iter()
-                .map(|(name, (_, facts))| (name.clone(), facts.clone()));
+            let facts = now.facts.iter().map(|(name, (_, facts))| (name.clone(), facts.clone()));
             let changed = changes(&now.definitions, &planned);
-            let keys = changed
-                .iter()
-                .map(|change| change.key.clone())
-                .collect::<BTreeSet<_>>();
+            let keys = changed.iter().map(|change| change.key.clone()).collect::<BTreeSet<_>>();
             findings.append(validate(&planned, &facts.collect(), &keys));
             let mut answer = v1::ApplyResponse {
                 changes: changed.into_iter().map(redacted_change).collect(),
@@ -166,10 +141,7 @@ fn planned(
     let mut planned = now.clone();
     for key in delete {
         if planned.0.remove(key).is_none() {
-            let place = Place {
-                document: Some(key.to_string()),
-                ..Place::default()
-            };
+            let place = Place { document: Some(key.to_string()), ..Place::default() };
             let remedy = "look it up with `vipctl get`";
             findings.push(Finding::error(
                 "nothing-to-delete",
@@ -179,33 +151,20 @@ fn planned(
             ));
         }
     }
-    planned.0.extend(
-        put.iter()
-            .map(|definition| (definition.key(), definition.clone())),
-    );
+    planned.0.extend(put.iter().map(|definition| (definition.key(), definition.clone())));
     planned
 }
 
 /// What turns `now` into `target`.
 fn difference(now: &Definitions, target: &Definitions) -> (Vec<Definition>, Vec<Key>) {
-    let put = target
-        .0
-        .iter()
-        .filter(|(key, wanted)| now.0.get(*key) != Some(*wanted));
+    let put = target.0.iter().filter(|(key, wanted)| now.0.get(*key) != Some(*wanted));
     let delete = now.0.keys().filter(|key| !target.0.contains_key(*key));
-    (
-        put.map(|(_, wanted)| wanted.clone()).collect(),
-        delete.cloned().collect(),
-    )
+    (put.map(|(_, wanted)| wanted.clone()).collect(), delete.cloned().collect())
 }
 
 fn changes(now: &Definitions, planned: &Definitions) -> Vec<DefinitionChange> {
     let (put, delete) = difference(now, planned);
-    let keys = put
-        .iter()
-        .map(Definition::key)
-        .chain(delete)
-        .collect::<BTreeSet<_>>();
+    let keys = put.iter().map(Definition::key).chain(delete).collect::<BTreeSet<_>>();
     let change = |key: Key| DefinitionChange {
         before: now.0.get(&key).cloned(),
         after: planned.0.get(&key).cloned(),

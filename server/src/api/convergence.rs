@@ -19,11 +19,7 @@ impl Api {
         &self,
         request: v1::WatchConvergenceRequest,
     ) -> Result<Streamed<v1::Convergence>, Status> {
-        let names = request
-            .instances
-            .into_iter()
-            .map(Name::try_from)
-            .collect::<Result<_, _>>();
+        let names = request.instances.into_iter().map(Name::try_from).collect::<Result<_, _>>();
         let names: Vec<Name> =
             names.map_err(|cause| Status::invalid_argument(cause.to_string()))?;
         let timeout = request.timeout.and_then(|it| Duration::try_from(it).ok());
@@ -69,8 +65,5 @@ fn progress(view: &View, revision: Revision, names: &[Name]) -> v1::Convergence 
         rejected: it.rejected.clone().unwrap_or_default(),
     };
     let done = seen && members.iter().all(|it| it.accepted && it.observed);
-    v1::Convergence {
-        done,
-        members: members.iter().map(member).collect(),
-    }
+    v1::Convergence { done, members: members.iter().map(member).collect() }
 }

@@ -38,21 +38,15 @@ impl Api {
 #[tonic::async_trait]
 impl Control for Api {
     async fn apply(&self, request: Request<v1::ApplyRequest>) -> Answer<v1::ApplyResponse> {
-        self.apply_change(request.into_inner())
-            .await
-            .map(Response::new)
+        self.apply_change(request.into_inner()).await.map(Response::new)
     }
 
     async fn rollback(&self, request: Request<v1::RollbackRequest>) -> Answer<v1::ApplyResponse> {
-        self.roll_back(request.into_inner())
-            .await
-            .map(Response::new)
+        self.roll_back(request.into_inner()).await.map(Response::new)
     }
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Answer<v1::GetResponse> {
-        self.definitions(request.into_inner())
-            .await
-            .map(Response::new)
+        self.definitions(request.into_inner()).await.map(Response::new)
     }
 
     async fn history(&self, request: Request<v1::HistoryRequest>) -> Answer<v1::HistoryResponse> {

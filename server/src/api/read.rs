@@ -16,68 +16,37 @@ impl Api {
         &self,
         request: v1::GetRequest,
     ) -> Result<v1::GetResponse, Status> {
-        let keys = request
-            .keys
-            .into_iter()
-            .map(Key::try_from)
-            .collect::<Result<BTreeSet<_>, _>>();
+        let keys = request.keys.into_iter().map(Key::try_from).collect::<Result<BTreeSet<_>, _>>();
         let keys = keys.map_err(malformed)?;
         let now = self.fleet.store().snapshot().await.map_err(refusal)?;
-        if let Some(missing) = keys
-            .iter()
-            .find(|key| !now.definitions.0.contains_key(*key))
-        {
+        if let Some(missing) = keys.iter().find(|key| !now.definitions.0.contains_key(*key)) {
             return Err(Status::not_found(format!("there is no {missing}")));
         }
         let wanted = |key: &Key| keys.is_empty() || keys.contains(key);
         let stored = |(key, definition): (&Key, &Definition)| {
-            let shown = if request.reveal_secrets {
-                definition.clone()
-            } else {
-                definition.redacted()
-            };
+            let shown =
+                if request.reveal_secrets { definition.clone() } else { definition.redacted() };
             v1::StoredDefinition {
                 definition: Some(shown.into()),
                 revision: now.changed_at.get(key).map_or(0, |revision| revision.0),
             }
         };
-        let definitions = now
-            .definitions
-            .0
-            .iter()
-            .filter(|(key, _)| wanted(key))
-            .map(stored);
+        let definitions = now.definitions.0.iter().filter(|(key, _)| wanted(key)).map(stored);
         let revision = now.definitions_revision.0;
-        Ok(v1::GetResponse {
-            revision,
-            definitions: definitions.collect(),
-        })
+        Ok(v1::GetResponse { revision, definitions: definitions.collect() })
     }
 
     pub(super) async fn changes(
         &self,
         request: v1::HistoryRequest,
     ) -> Result<v1::HistoryResponse, Status> {
-        let key = request
-            .key
-            .map(Key::try_from)
-            .transpose()
-            .map_err(malformed)?;
-        let limit = if request.limit == 0 {
-            HISTORY_LIMIT
-        } else {
-            request.limit
-        };
+        let key = request.key.map(Key::try_from).transpose().map_err(malformed)?;
+        let limit = if request.limit == 0 { HISTORY_LIMIT } else { request.limit };
         let limit = usize::try_from(limit.min(HISTORY_MOST)).unwrap_or(usize::MAX);
         let before = (request.before > 0).then_some(Revision(request.before));
         let store = self.fleet.store();
-        let records = store
-            .history(key.as_ref(), before, limit)
-            .await
-            .map_err(refusal)?;
-        Ok(v1::HistoryResponse {
-            changes: records.into_iter().map(change).collect(),
-        })
+        let records = store.history(key.as_ref(), before, limit).await.map_err(refusal)?;
+        Ok(v1::HistoryResponse { changes: records.into_iter().map(change).collect() })
     }
 }
 
@@ -103,8 +72,5 @@ pub(super) fn redacted_change(change: DefinitionChange) -> v1::DefinitionChange 
 /// RFC 3339 as the store keeps it; absent if it does not parse.
 fn timestamp(text: &str) -> Option<Timestamp> {
     let at: jiff::Timestamp = text.parse().ok()?;
-    Some(Timestamp {
-        seconds: at.as_second(),
-        nanos: at.subsec_nanosecond(),
-    })
+    Some(Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
 }

@@ -39,13 +39,7 @@ impl Api {
 async fn follow(fleet: &Fleet, after: Option<Revision>, send: &Sender) -> Result<(), Ended> {
     let mut live = fleet.transitions();
     let mut delivered = after.unwrap_or(fleet.view().revision);
-    say(
-        send,
-        Event::Started(v1::WatchStarted {
-            revision: delivered.0,
-        }),
-    )
-    .await?;
+    say(send, Event::Started(v1::WatchStarted { revision: delivered.0 })).await?;
     loop {
         delivered = page(fleet, delivered, send).await?;
         match drain(&mut live, &mut delivered, send).await {
@@ -68,13 +62,7 @@ async fn page(fleet: &Fleet, delivered: Revision, send: &Sender) -> Result<Revis
             }
         };
         if let Some(kept) = page.gap_until {
-            say(
-                send,
-                Event::Gap(v1::TransitionGap {
-                    first_kept_revision: kept.0,
-                }),
-            )
-            .await?;
+            say(send, Event::Gap(v1::TransitionGap { first_kept_revision: kept.0 })).await?;
         }
         let Some(last) = page.transitions.last().map(|it| it.revision) else {
             return Ok(delivered);
@@ -105,9 +93,7 @@ async fn drain(
         match received {
             Ok(transition) if transition.revision > *delivered => {
                 *delivered = transition.revision;
-                say(send, event(transition))
-                    .await
-                    .map_err(|Ended| Lagged::Ended)?;
+                say(send, event(transition)).await.map_err(|Ended| Lagged::Ended)?;
             }
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return Err(Lagged::Behind),

@@ -27,12 +27,7 @@ impl Follower {
         transitions: broadcast::Sender<StoredTransition>,
     ) -> Self {
         let view = publish.borrow().as_ref().clone();
-        Self {
-            publish,
-            transitions,
-            liveness: Liveness::new(Instant::now()),
-            view,
-        }
+        Self { publish, transitions, liveness: Liveness::new(Instant::now()), view }
     }
 
     /// Until `stop`, or until the store is closed for good. Every branch is cancel safe.

@@ -25,17 +25,11 @@ pub struct Liveness {
 
 impl Liveness {
     pub fn new(now: Instant) -> Self {
-        Self {
-            started: now,
-            moved: HashMap::new(),
-        }
+        Self { started: now, moved: HashMap::new() }
     }
 
     pub fn heard(&mut self, record: &ReplicaRecord, now: Instant) {
-        let entry = self
-            .moved
-            .entry(record.replica.clone())
-            .or_insert((record.beat, now));
+        let entry = self.moved.entry(record.replica.clone()).or_insert((record.beat, now));
         if record.beat != entry.0 {
             *entry = (record.beat, now);
         }
@@ -55,9 +49,7 @@ impl Liveness {
     /// When to judge again: the soonest a replica that is alive now can be gone.
     pub fn next_verdict(&self, now: Instant) -> Instant {
         let ends = self.moved.values().map(|(_, moved)| *moved + LIVENESS);
-        let ends = ends
-            .chain([self.started + LIVENESS])
-            .filter(|end| *end > now);
+        let ends = ends.chain([self.started + LIVENESS]).filter(|end| *end > now);
         ends.min().unwrap_or(now + LIVENESS)
     }
 }
@@ -68,10 +60,7 @@ pub(super) async fn beat(store: Arc<dyn Store>, replica: String, stop: Cancellat
     let mut beat = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
     loop {
         beat += 1;
-        let record = ReplicaRecord {
-            replica: replica.clone(),
-            beat,
-        };
+        let record = ReplicaRecord { replica: replica.clone(), beat };
         if let Err(error) = store.put_replica(&record).await {
             warn!(%error, "cannot say that this replica lives");
         }
@@ -87,10 +76,7 @@ mod tests {
     use super::*;
 
     fn record(beat: u64) -> ReplicaRecord {
-        ReplicaRecord {
-            replica: "a".into(),
-            beat,
-        }
+        ReplicaRecord { replica: "a".into(), beat }
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,22 +26,10 @@ const TRANSITION_BACKLOG: usize = 4096;
 /// What a session held by this replica tells the fleet at once, ahead of the store.
 #[derive(Debug)]
 pub enum SessionEvent {
-    Connected {
-        node: Name,
-        hash: String,
-        generation: u64,
-    },
-    Accepted {
-        node: Name,
-        hash: String,
-    },
-    Reported {
-        node: Name,
-        report: Box<NodeReport>,
-    },
-    Disconnected {
-        node: Name,
-    },
+    Connected { node: Name, hash: String, generation: u64 },
+    Accepted { node: Name, hash: String },
+    Reported { node: Name, report: Box<NodeReport> },
+    Disconnected { node: Name },
 }
 
 /// Handle on the fleet. Cheap to clone.
@@ -72,14 +60,7 @@ impl Fleet {
         let follower = follow::Follower::new(publish, transitions.clone());
         tokio::spawn(follower.run(events, heard, stop.clone()));
         tokio::spawn(liveness::beat(store.clone(), replica.clone(), stop));
-        Ok(Self {
-            identity,
-            replica,
-            store,
-            view,
-            transitions,
-            sessions,
-        })
+        Ok(Self { identity, replica, store, view, transitions, sessions })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {

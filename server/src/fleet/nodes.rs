@@ -20,9 +20,7 @@ pub struct NodeProgress {
 impl View {
     /// Every node that ever said Hello.
     pub fn nodes(&self) -> Vec<NodeStatus> {
-        self.node_views()
-            .map(|(name, _)| self.node_status(name))
-            .collect()
+        self.node_views().map(|(name, _)| self.node_status(name)).collect()
     }
 
     fn node_status(&self, name: &Name) -> NodeStatus {
@@ -34,9 +32,7 @@ impl View {
         NodeStatus {
             name: name.clone(),
             connected,
-            connected_since: record
-                .filter(|_| connected)
-                .map(|it| it.connected_since.clone()),
+            connected_since: record.filter(|_| connected).map(|it| it.connected_since.clone()),
             replica: record.filter(|_| connected).map(|it| it.replica.clone()),
             agent_version: record.map(|it| it.agent_version.clone()),
             boot_id: record.map(|it| it.boot_id.clone()),
@@ -44,9 +40,7 @@ impl View {
             rejected: self.rejection(name),
             settled: report.is_some_and(|report| report.settled),
             interfaces: interfaces.unwrap_or_default(),
-            checks: report
-                .map(|report| report.checks.clone())
-                .unwrap_or_default(),
+            checks: report.map(|report| report.checks.clone()).unwrap_or_default(),
             last_report: record.and_then(|it| it.reported_at.clone()),
         }
     }
@@ -71,19 +65,12 @@ impl View {
     pub fn convergence(&self, instances: &[Name]) -> Vec<NodeProgress> {
         let wanted = |name: &Name| instances.is_empty() || instances.contains(name);
         let mut nodes = BTreeSet::new();
-        for (_, spec) in self
-            .definitions
-            .instances()
-            .filter(|(name, _)| wanted(name))
-        {
+        for (_, spec) in self.definitions.instances().filter(|(name, _)| wanted(name)) {
             let managed = spec.members.iter().filter(|member| !member.external);
             nodes.extend(managed.map(|member| member.node.clone()));
         }
         for (name, node) in self.node_views() {
-            let reported = node
-                .report()
-                .into_iter()
-                .flat_map(|report| &report.instances);
+            let reported = node.report().into_iter().flat_map(|report| &report.instances);
             if reported.map(|instance| &instance.name).any(wanted) {
                 nodes.insert(name.clone());
             }
@@ -95,12 +82,10 @@ impl View {
         let generation = self.generations(&node);
         let connected = self.link(&node) == Link::Connected;
         let is_placed = self.desired(&node).is_some();
-        let rejected = self
-            .rejection(&node)
-            .map(|it| match it.field_path.as_str() {
-                "" => it.reason,
-                path => format!("{path}: {}", it.reason),
-            });
+        let rejected = self.rejection(&node).map(|it| match it.field_path.as_str() {
+            "" => it.reason,
+            path => format!("{path}: {}", it.reason),
+        });
         NodeProgress {
             connected,
             accepted: connected && is_placed && generation.accepted == generation.desired,

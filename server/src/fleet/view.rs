@@ -38,20 +38,14 @@ pub struct SessionView {
 
 impl NodeView {
     pub fn report(&self) -> Option<&NodeReport> {
-        let session = self
-            .session
-            .as_ref()
-            .and_then(|session| session.report.as_deref());
+        let session = self.session.as_ref().and_then(|session| session.report.as_deref());
         session.or(self.record.as_ref()?.report.as_ref())
     }
 
     fn accepted_hash(&self) -> Option<&str> {
         match &self.session {
             Some(session) => Some(&session.accepted_hash),
-            None => self
-                .record
-                .as_ref()
-                .map(|record| record.accepted_hash.as_str()),
+            None => self.record.as_ref().map(|record| record.accepted_hash.as_str()),
         }
     }
 }
@@ -77,17 +71,10 @@ impl View {
     pub fn new(replica: &str, snapshot: Snapshot) -> Self {
         let facts_revision = snapshot.facts.values().map(|(revision, _)| *revision).max();
         let node = |(name, record): (Name, NodeRecord)| {
-            let view = NodeView {
-                record: Some(record),
-                link: Link::Awaited,
-                session: None,
-            };
+            let view = NodeView { record: Some(record), link: Link::Awaited, session: None };
             (name, Arc::new(view))
         };
-        let facts = snapshot
-            .facts
-            .into_iter()
-            .map(|(name, (_, facts))| (name, facts));
+        let facts = snapshot.facts.into_iter().map(|(name, (_, facts))| (name, facts));
         let mut view = Self {
             revision: snapshot.revision,
             definitions_revision: snapshot.definitions_revision,
@@ -97,9 +84,7 @@ impl View {
             nodes: snapshot.nodes.into_iter().map(node).collect(),
             desired: Arc::default(),
             stale: true,
-            generation: snapshot
-                .definitions_revision
-                .max(facts_revision.unwrap_or_default()),
+            generation: snapshot.definitions_revision.max(facts_revision.unwrap_or_default()),
             replica: replica.into(),
         };
         view.settle();
@@ -147,24 +132,13 @@ impl View {
     /// Takes in what a session held here says, ahead of the store.
     pub(super) fn hear(&mut self, event: SessionEvent) {
         match event {
-            SessionEvent::Connected {
-                node,
-                hash,
-                generation,
-            } => {
+            SessionEvent::Connected { node, hash, generation } => {
                 let (accepted_hash, accepted_generation) = (hash, generation);
-                let session = SessionView {
-                    accepted_hash,
-                    accepted_generation,
-                    report: None,
-                };
+                let session = SessionView { accepted_hash, accepted_generation, report: None };
                 self.node_mut(&node).session = Some(session);
             }
             SessionEvent::Accepted { node, hash } => {
-                let desired = self
-                    .desired
-                    .get(&node)
-                    .filter(|desired| desired.hash == hash);
+                let desired = self.desired.get(&node).filter(|desired| desired.hash == hash);
                 let generation = desired.map(|desired| desired.generation.0);
                 if let Some(session) = &mut self.node_mut(&node).session {
                     session.accepted_hash = hash;
@@ -192,14 +166,7 @@ impl View {
         let generation = self.generation;
         let desired = |(name, assignment): (Name, Assignment)| {
             let hash = assignment.hash();
-            (
-                name,
-                Desired {
-                    generation,
-                    hash,
-                    assignment: Arc::new(assignment),
-                },
-            )
+            (name, Desired { generation, hash, assignment: Arc::new(assignment) })
         };
         let placed = place(&self.definitions, &self.facts);
         self.desired = Arc::new(placed.into_iter().map(desired).collect());
@@ -254,16 +221,12 @@ impl View {
         };
         let observed = match report {
             Some(report) if report.settled && report.hash == desired.hash => desired.generation.0,
-            Some(report) if report.settled => report
-                .generation
-                .min(desired.generation.0.saturating_sub(1)),
+            Some(report) if report.settled => {
+                report.generation.min(desired.generation.0.saturating_sub(1))
+            }
             _ => 0,
         };
-        Generations {
-            desired: desired.generation.0,
-            accepted,
-            observed,
-        }
+        Generations { desired: desired.generation.0, accepted, observed }
     }
 
     /// Every instance, as far as is known.
@@ -272,21 +235,9 @@ impl View {
         for (name, node) in &self.nodes {
             let generation = self.generations(name);
             let settled = node.report().is_some_and(|report| report.settled);
-            for report in node
-                .report()
-                .into_iter()
-                .flat_map(|report| &report.instances)
-            {
-                let known = Evidence {
-                    link: node.link,
-                    generation,
-                    settled,
-                    report: Some(report),
-                };
-                evidence
-                    .entry(&report.name)
-                    .or_default()
-                    .insert(name.clone(), known);
+            for report in node.report().into_iter().flat_map(|report| &report.instances) {
+                let known = Evidence { link: node.link, generation, settled, report: Some(report) };
+                evidence.entry(&report.name).or_default().insert(name.clone(), known);
             }
         }
         let status = |(name, spec): (&Name, &vipfleet_model::Instance)| {
@@ -295,10 +246,7 @@ impl View {
                 let silent = || self.without_report(&member.node);
                 known.entry(member.node.clone()).or_insert_with(silent);
             }
-            let key = Key {
-                kind: Kind::Instance,
-                name: name.clone(),
-            };
+            let key = Key { kind: Kind::Instance, name: name.clone() };
             let revision = self.changed_at.get(&key).map_or(0, |revision| revision.0);
             InstanceStatus::of(name, spec, revision, &known)
         };
@@ -307,11 +255,6 @@ impl View {
 
     fn without_report(&self, name: &Name) -> Evidence<'_> {
         let link = self.nodes.get(name).map_or(Link::Silent, |node| node.link);
-        Evidence {
-            link,
-            generation: self.generations(name),
-            settled: false,
-            report: None,
-        }
+        Evidence { link, generation: self.generations(name), settled: false, report: None }
     }
 }

@@ -20,13 +20,8 @@ pub(super) fn read(
     first: Option<v1::AgentMessage>,
     fleet: &FleetIdentity,
 ) -> Result<Hello, Status> {
-    let Some(v1::AgentMessage {
-        message: Some(Message::Hello(hello)),
-    }) = first
-    else {
-        return Err(Status::invalid_argument(
-            "the first message of a session must be Hello",
-        ));
+    let Some(v1::AgentMessage { message: Some(Message::Hello(hello)) }) = first else {
+        return Err(Status::invalid_argument("the first message of a session must be Hello"));
     };
     let ours = vipfleet_proto::PROTOCOL_VERSION;
     if hello.protocol_version != ours {
@@ -49,11 +44,8 @@ pub(super) fn read(
         )));
     }
     let facts = hello.facts.unwrap_or_default();
-    let facts = NodeFacts::try_from(v1::NodeFacts {
-        node: hello.node,
-        ..facts
-    })
-    .map_err(|malformed| Status::invalid_argument(malformed.to_string()))?;
+    let facts = NodeFacts::try_from(v1::NodeFacts { node: hello.node, ..facts })
+        .map_err(|malformed| Status::invalid_argument(malformed.to_string()))?;
     // A new epoch starts over: whatever ran before is not comparable.
     let same_epoch = hello.epoch == fleet.epoch;
     Ok(Hello {
@@ -70,10 +62,7 @@ mod tests {
     use super::*;
 
     fn fleet() -> FleetIdentity {
-        FleetIdentity {
-            id: "f".into(),
-            epoch: 2,
-        }
+        FleetIdentity { id: "f".into(), epoch: 2 }
     }
 
     fn hello() -> v1::Hello {
@@ -89,12 +78,7 @@ mod tests {
     }
 
     fn judge(hello: v1::Hello) -> Result<Hello, Status> {
-        read(
-            Some(v1::AgentMessage {
-                message: Some(Message::Hello(hello)),
-            }),
-            &fleet(),
-        )
+        read(Some(v1::AgentMessage { message: Some(Message::Hello(hello)) }), &fleet())
     }
 
     #[test]
@@ -105,48 +89,16 @@ mod tests {
 
     #[test]
     fn a_generation_of_an_older_epoch_counts_for_nothing() {
-        assert_eq!(
-            judge(v1::Hello {
-                epoch: 1,
-                ..hello()
-            })
-            .unwrap()
-            .generation,
-            0
-        );
+        assert_eq!(judge(v1::Hello { epoch: 1, ..hello() }).unwrap().generation, 0);
     }
 
     #[test]
     fn what_cannot_have_a_session_is_told_why() {
         let table = [
-            (
-                v1::Hello {
-                    protocol_version: 99,
-                    ..hello()
-                },
-                "bring both to one release",
-            ),
-            (
-                v1::Hello {
-                    fleet_id: "g".into(),
-                    ..hello()
-                },
-                "belongs to fleet g",
-            ),
-            (
-                v1::Hello {
-                    epoch: 3,
-                    ..hello()
-                },
-                "is stale",
-            ),
-            (
-                v1::Hello {
-                    node: "not a name".into(),
-                    ..hello()
-                },
-                "not a name",
-            ),
+            (v1::Hello { protocol_version: 99, ..hello() }, "bring both to one release"),
+            (v1::Hello { fleet_id: "g".into(), ..hello() }, "belongs to fleet g"),
+            (v1::Hello { epoch: 3, ..hello() }, "is stale"),
+            (v1::Hello { node: "not a name".into(), ..hello() }, "not a name"),
         ];
         for (hello, expected) in table {
             let status = judge(hello).unwrap_err();

@@ -44,11 +44,7 @@ struct Held {
 
 impl Sessions {
     pub fn new(fleet: Fleet, stop: CancellationToken) -> Self {
-        Self {
-            fleet,
-            stop,
-            held: Arc::default(),
-        }
+        Self { fleet, stop, held: Arc::default() }
     }
 
     /// The newest session of a node wins: an older one is what a broken connection left behind,
@@ -57,13 +53,7 @@ impl Sessions {
         let end = self.stop.child_token();
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let id = held.get(node).map_or(1, |older| older.id + 1);
-        if let Some(older) = held.insert(
-            node.clone(),
-            Held {
-                id,
-                end: end.clone(),
-            },
-        ) {
+        if let Some(older) = held.insert(node.clone(), Held { id, end: end.clone() }) {
             older.end.cancel();
         }
         (id, end)
@@ -104,11 +94,7 @@ impl v1::session_server::Session for Sessions {
             let stream = stream::SessionStream::new(&sessions.fleet, hello, recorder, send);
             let why = stream.run(incoming, end).await;
             let was_newest = sessions.give_back(&node, id);
-            if was_newest {
-                info!(%node, %why, "session ended")
-            } else {
-                warn!(%node, %why)
-            }
+            if was_newest { info!(%node, %why, "session ended") } else { warn!(%node, %why) }
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
     }

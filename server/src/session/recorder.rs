@@ -25,10 +25,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     pub(super) fn start(fleet: &Fleet, hello: &Hello) -> Self {
-        let before = fleet
-            .view()
-            .node(&hello.facts.node)
-            .and_then(|node| node.record.clone());
+        let before = fleet.view().node(&hello.facts.node).and_then(|node| node.record.clone());
         let record = NodeRecord {
             node: hello.facts.node.clone(),
             agent_version: hello.agent_version.clone(),
@@ -54,8 +51,7 @@ impl Recorder {
     }
 
     pub(super) fn rejected(&self, rejection: Rejection) {
-        self.record
-            .send_modify(|record| record.rejected = Some(rejection));
+        self.record.send_modify(|record| record.rejected = Some(rejection));
     }
 
     pub(super) fn reported(&self, report: NodeReport) {
@@ -67,11 +63,7 @@ impl Recorder {
 
     /// What a nacked assignment's hash was, so that it is not pushed again by itself.
     pub(super) fn rejected_hash(&self) -> Option<String> {
-        self.record
-            .borrow()
-            .rejected
-            .as_ref()
-            .map(|rejection| rejection.hash.clone())
+        self.record.borrow().rejected.as_ref().map(|rejection| rejection.hash.clone())
     }
 
     /// The session is over; the last state is written still.

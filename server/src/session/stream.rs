@@ -46,16 +46,7 @@ impl SessionStream {
     ) -> Self {
         let (node, sent_hash) = (hello.facts.node.clone(), hello.hash.clone());
         let (fleet, unanswered) = (fleet.clone(), VecDeque::new());
-        Self {
-            fleet,
-            node,
-            hello,
-            recorder,
-            send,
-            sent_hash,
-            nonce: 0,
-            unanswered,
-        }
+        Self { fleet, node, hello, recorder, send, sent_hash, nonce: 0, unanswered }
     }
 
     /// Serves the stream; returns why it ended. Every branch is cancel safe.
@@ -89,11 +80,7 @@ impl SessionStream {
                 }
             },
         };
-        self.fleet
-            .tell(SessionEvent::Disconnected {
-                node: self.node.clone(),
-            })
-            .await;
+        self.fleet.tell(SessionEvent::Disconnected { node: self.node.clone() }).await;
         self.recorder.disconnected();
         why
     }
@@ -116,22 +103,13 @@ impl SessionStream {
     }
 
     async fn say(&self, message: ToAgent) -> Result<(), String> {
-        let message = v1::ServerMessage {
-            message: Some(message),
-        };
-        self.send
-            .send(Ok(message))
-            .await
-            .map_err(|_| "the agent is gone".to_owned())
+        let message = v1::ServerMessage { message: Some(message) };
+        self.send.send(Ok(message)).await.map_err(|_| "the agent is gone".to_owned())
     }
 
     async fn send_away(&self) -> String {
         let reason = "the server is stopping, or the node has a newer session";
-        self.say(ToAgent::GoAway(v1::GoAway {
-            reason: reason.into(),
-        }))
-        .await
-        .ok();
+        self.say(ToAgent::GoAway(v1::GoAway { reason: reason.into() })).await.ok();
         reason.to_owned()
     }
 
@@ -143,10 +121,7 @@ impl SessionStream {
             return Ok(());
         };
         let stale = desired.generation.0 < self.hello.generation;
-        let refused = self
-            .recorder
-            .rejected_hash()
-            .is_some_and(|hash| hash == desired.hash);
+        let refused = self.recorder.rejected_hash().is_some_and(|hash| hash == desired.hash);
         if stale || refused || desired.hash == self.sent_hash {
             return Ok(());
         }
@@ -164,11 +139,7 @@ impl SessionStream {
         if self.unanswered.len() == UNANSWERED {
             self.unanswered.pop_front();
         }
-        self.unanswered.push_back(Sent {
-            nonce,
-            generation,
-            hash,
-        });
+        self.unanswered.push_back(Sent { nonce, generation, hash });
         Ok(())
     }
 
@@ -177,10 +148,7 @@ impl SessionStream {
             FromAgent::Ack(ack) => {
                 if let Some(sent) = self.answered(ack.nonce) {
                     self.recorder.accepted(&sent.hash);
-                    let event = SessionEvent::Accepted {
-                        node: self.node.clone(),
-                        hash: sent.hash,
-                    };
+                    let event = SessionEvent::Accepted { node: self.node.clone(), hash: sent.hash };
                     self.fleet.tell(event).await;
                 }
             }
@@ -188,10 +156,7 @@ impl SessionStream {
             FromAgent::Report(report) => self.reported(report).await?,
             FromAgent::Transitions(batch) => self.keep_transitions(batch).await?,
             FromAgent::Facts(facts) => {
-                let facts = v1::NodeFacts {
-                    node: self.node.to_string(),
-                    ..facts
-                };
+                let facts = v1::NodeFacts { node: self.node.to_string(), ..facts };
                 let facts = NodeFacts::try_from(facts).map_err(|cause| cause.to_string())?;
                 self.keep_facts(&facts).await;
             }
@@ -201,11 +166,7 @@ impl SessionStream {
     }
 
     fn answered(&mut self, nonce: u64) -> Option<Sent> {
-        while self
-            .unanswered
-            .front()
-            .is_some_and(|sent| sent.nonce < nonce)
-        {
+        while self.unanswered.front().is_some_and(|sent| sent.nonce < nonce) {
             self.unanswered.pop_front();
         }
         self.unanswered.pop_front_if(|sent| sent.nonce == nonce)
@@ -215,53 +176,31 @@ impl SessionStream {
         let Some(sent) = self.answered(nack.nonce) else {
             return;
         };
-        let v1::Nack {
-            field_path, reason, ..
-        } = nack;
+        let v1::Nack { field_path, reason, .. } = nack;
         warn!(node = %self.node, generation = sent.generation, %field_path, %reason, "refused");
-        let Sent {
-            generation, hash, ..
-        } = sent;
-        self.recorder.rejected(Rejection {
-            generation,
-            hash,
-            field_path,
-            reason,
-        });
+        let Sent { generation, hash, .. } = sent;
+        self.recorder.rejected(Rejection { generation, hash, field_path, reason });
     }
 
     async fn reported(&mut self, report: v1::NodeReport) -> Result<(), String> {
         let report = NodeReport::try_from(report).map_err(|cause| cause.to_string())?;
         self.recorder.reported(report.clone());
         let (node, report) = (self.node.clone(), Box::new(report));
-        self.fleet
-            .tell(SessionEvent::Reported { node, report })
-            .await;
+        self.fleet.tell(SessionEvent::Reported { node, report }).await;
         Ok(())
     }
 
-    /// Stored before acknowledged: what is not acknowledged comes again. A store that is away
-    /// ends nothing; the agent keeps its records.
+    /// Stored before acknowledged. A store that is away ends the session: the agent keeps its
+    /// records and says them again, perhaps to a replica that reaches the store.
     async fn keep_transitions(&mut self, batch: v1::TransitionBatch) -> Result<(), String> {
-        let records: Result<Vec<_>, _> = batch
-            .transitions
-            .into_iter()
-            .map(TransitionRecord::try_from)
-            .collect();
+        let records: Result<Vec<_>, _> =
+            batch.transitions.into_iter().map(TransitionRecord::try_from).collect();
         let records = records.map_err(|cause| cause.to_string())?;
         let Some(sequence) = records.last().map(|record| record.sequence) else {
             return Ok(());
         };
-        match self
-            .fleet
-            .store()
-            .append_transitions(&self.node, &records)
-            .await
-        {
-            Ok(()) => {
-                self.say(ToAgent::TransitionAck(v1::TransitionAck { sequence }))
-                    .await
-            }
+        match self.fleet.store().append_transitions(&self.node, &records).await {
+            Ok(()) => self.say(ToAgent::TransitionAck(v1::TransitionAck { sequence })).await,
             Err(error) => Err(format!("cannot keep transitions: {error}")),
         }
     }
