@@ -50,10 +50,7 @@ impl Announcer {
 
     pub(crate) fn deadline(&self) -> Option<Time> {
         let round = self.round.map(|round| round.next);
-        [round, self.extra, self.second, self.refresh]
-            .into_iter()
-            .flatten()
-            .min()
+        [round, self.extra, self.second, self.refresh].into_iter().flatten().min()
     }
 
     /// Whether to announce once, now.
@@ -76,18 +73,13 @@ impl Announcer {
         let Some(round) = self.round.filter(|round| round.next <= now) else {
             return false;
         };
-        self.round = (round.left > 1).then(|| Round {
-            next: now + ROUND_SPACING,
-            left: round.left - 1,
-        });
+        self.round =
+            (round.left > 1).then(|| Round { next: now + ROUND_SPACING, left: round.left - 1 });
         true
     }
 
     fn begin_round(&mut self, now: Time, schedule: Announcements) {
-        self.round = (schedule.repeat > 0).then_some(Round {
-            next: now,
-            left: schedule.repeat,
-        });
+        self.round = (schedule.repeat > 0).then_some(Round { next: now, left: schedule.repeat });
     }
 }
 

@@ -67,10 +67,7 @@ impl Priority {
             return self;
         }
         let effective = i32::from(self.get()).saturating_add(weight).clamp(1, 254);
-        u8::try_from(effective)
-            .ok()
-            .and_then(Self::new)
-            .unwrap_or(self)
+        u8::try_from(effective).ok().and_then(Self::new).unwrap_or(self)
     }
 }
 
@@ -183,11 +180,7 @@ pub struct Announcements {
 
 impl Default for Announcements {
     fn default() -> Self {
-        Self {
-            repeat: 5,
-            delay: Duration::from_secs(5),
-            refresh: Duration::ZERO,
-        }
+        Self { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO }
     }
 }
 

@@ -33,17 +33,8 @@ pub(crate) struct Form {
 
 impl Form {
     fn of(config: &Config) -> Self {
-        let Config {
-            version,
-            authentication,
-            interval,
-            ..
-        } = *config;
-        Self {
-            version,
-            authentication,
-            interval,
-        }
+        let Config { version, authentication, interval, .. } = *config;
+        Self { version, authentication, interval }
     }
 
     /// Whether a router of one form understands one of the other. In v3 the interval is learned
@@ -81,11 +72,7 @@ pub(crate) struct Forms {
 
 impl Forms {
     pub(crate) fn new(config: &Config) -> Self {
-        Self {
-            current: Form::of(config),
-            sends: None,
-            accepts: Vec::new(),
-        }
+        Self { current: Form::of(config), sends: None, accepts: Vec::new() }
     }
 
     /// What an advert sent now looks like.
@@ -113,21 +100,13 @@ impl Forms {
     /// Whether the advert is of a form that is in force.
     pub(crate) fn admit(&self, advert: &Advertisement<'_>) -> Result<(), Discard> {
         let by_current = self.current.admits(advert);
-        let by_former = || {
-            self.accepts
-                .iter()
-                .any(|(form, _)| form.admits(advert).is_ok())
-        };
+        let by_former = || self.accepts.iter().any(|(form, _)| form.admits(advert).is_ok());
         by_current.or_else(|why| if by_former() { Ok(()) } else { Err(why) })
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
         let accepts = self.accepts.iter().map(|(_, until)| *until);
-        self.sends
-            .map(|(_, until)| until)
-            .into_iter()
-            .chain(accepts)
-            .min()
+        self.sends.map(|(_, until)| until).into_iter().chain(accepts).min()
     }
 
     pub(crate) fn fire(&mut self, now: Time) {

@@ -68,10 +68,7 @@ impl Message<'_> {
             // RFC 3768 §5.3.6 and §5.3.7.
             Version::V2 => {
                 let seconds = self.interval.as_secs().min(u64::from(u8::MAX)) as u8;
-                [
-                    u8::from(self.authentication != Authentication::None),
-                    seconds,
-                ]
+                [u8::from(self.authentication != Authentication::None), seconds]
             }
             // RFC 9568 §5.2.6 and §5.2.7: four reserved bits, twelve of centiseconds.
             Version::V3 => ((self.interval.as_millis() / 10).min(0x0fff) as u16).to_be_bytes(),

@@ -11,10 +11,7 @@ pub enum Input<'p> {
     /// Leave INIT (RFC 9568 §6.4.1 "Startup").
     Start,
     /// A well-formed advert for this VRID and family arrived on this router's interface.
-    Advert {
-        source: IpAddr,
-        advert: Advertisement<'p>,
-    },
+    Advert { source: IpAddr, advert: Advertisement<'p> },
     /// What the checks, the link and the operator say about this router's fitness. Sent whenever
     /// it changes, and once before `Start`.
     Health(Health),

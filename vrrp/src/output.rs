@@ -64,24 +64,13 @@ pub enum Reason {
     /// The router owns the addresses (priority 255).
     Owner,
     /// Nothing heard from the master for the master-down interval.
-    MasterSilent {
-        master: Option<IpAddr>,
-        silent: Duration,
-    },
+    MasterSilent { master: Option<IpAddr>, silent: Duration },
     /// The master resigned with priority 0.
     MasterResigned { master: IpAddr },
     /// The current master advertises less than this router's priority.
-    Preempted {
-        master: IpAddr,
-        theirs: Priority,
-        ours: Priority,
-    },
+    Preempted { master: IpAddr, theirs: Priority, ours: Priority },
     /// A rival with a higher priority, or the same and a higher address, was heard.
-    Outranked {
-        by: IpAddr,
-        theirs: Priority,
-        ours: Priority,
-    },
+    Outranked { by: IpAddr, theirs: Priority, ours: Priority },
     /// Unfit to serve; the lines of [`crate::Health::faults`].
     Fault(Vec<String>),
     /// Fit again.
@@ -104,28 +93,14 @@ impl fmt::Display for Reason {
         match self {
             Self::Started => f.write_str("started"),
             Self::Owner => f.write_str("owner of the addresses (priority 255)"),
-            Self::MasterSilent {
-                master: Some(master),
-                silent,
-            } => {
-                write!(
-                    f,
-                    "no advert from {master} for {:.3} s",
-                    silent.as_secs_f64()
-                )
+            Self::MasterSilent { master: Some(master), silent } => {
+                write!(f, "no advert from {master} for {:.3} s", silent.as_secs_f64())
             }
-            Self::MasterSilent {
-                master: None,
-                silent,
-            } => {
+            Self::MasterSilent { master: None, silent } => {
                 write!(f, "no master heard for {:.3} s", silent.as_secs_f64())
             }
             Self::MasterResigned { master } => write!(f, "{master} resigned"),
-            Self::Preempted {
-                master,
-                theirs,
-                ours,
-            } => {
+            Self::Preempted { master, theirs, ours } => {
                 write!(f, "preempted {master}: priority {ours} over its {theirs}")
             }
             Self::Outranked { by, theirs, ours } => {
@@ -138,11 +113,7 @@ impl fmt::Display for Reason {
             Self::Resigned(ResignReason::Drain) => f.write_str("node drained"),
             Self::LeaseExpired => f.write_str("the kernel lease ran out: the agent was frozen"),
             Self::Overtaken { by, frozen } => {
-                write!(
-                    f,
-                    "frozen for {:.3} s while {by} took over",
-                    frozen.as_secs_f64()
-                )
+                write!(f, "frozen for {:.3} s while {by} took over", frozen.as_secs_f64())
             }
             Self::Suspended => f.write_str("the machine was suspended"),
             Self::Resumed => f.write_str("carried on after a restart of the agent"),
@@ -265,10 +236,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AddressListDiffers { source } => {
-                write!(
-                    f,
-                    "{source} advertises other addresses than configured here"
-                )
+                write!(f, "{source} advertises other addresses than configured here")
             }
             Self::Disagreement { source, why } => write!(
                 f,
@@ -276,22 +244,13 @@ impl fmt::Display for Warning {
                 why.name()
             ),
             Self::Rival { source, priority } => {
-                write!(
-                    f,
-                    "{source} advertises priority {priority} while this node is MASTER"
-                )
+                write!(f, "{source} advertises priority {priority} while this node is MASTER")
             }
             Self::Stranger { source, priority } => {
-                write!(
-                    f,
-                    "advert with priority {priority} from {source}, which is no member"
-                )
+                write!(f, "advert with priority {priority} from {source}, which is no member")
             }
             Self::IntervalLearned { source, interval } => {
-                write!(
-                    f,
-                    "{source} advertises every {interval:?}; following its interval"
-                )
+                write!(f, "{source} advertises every {interval:?}; following its interval")
             }
             Self::ConfigRefused(error) => write!(f, "configuration refused: {error}"),
         }

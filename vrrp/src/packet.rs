@@ -132,10 +132,7 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
         // RFC 9568 §5.2.7: twelve bits of centiseconds; the four above are ignored (§5.2.6).
         Version::V3 => {
             let centiseconds = u16::from_be_bytes([timing[0], timing[1]]) & 0x0fff;
-            (
-                Duration::from_millis(u64::from(centiseconds) * 10),
-                Authentication::None,
-            )
+            (Duration::from_millis(u64::from(centiseconds) * 10), Authentication::None)
         }
     };
     if interval.is_zero() {
@@ -156,11 +153,7 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
 
 /// The form the checksum is right in, if any.
 fn verify(version: Version, envelope: Envelope, message: &[u8]) -> Option<ChecksumForm> {
-    let Envelope {
-        source,
-        destination,
-        ..
-    } = envelope;
+    let Envelope { source, destination, .. } = envelope;
     let pseudo = || checksum::with_pseudo_header(source, destination, message) == 0xffff;
     let alone = || checksum::of_message(message) == 0xffff;
     match (version, Family::of(source)) {

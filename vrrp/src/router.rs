@@ -132,14 +132,10 @@ impl Router {
 
     /// When to call [`Self::handle_deadlines`] next; `None` while nothing is awaited.
     pub fn next_deadline(&self) -> Option<Time> {
-        [
-            self.state.deadline(),
-            self.keeping.deadline(),
-            self.forms.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        [self.state.deadline(), self.keeping.deadline(), self.forms.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Builds the VRRP message of a transmission into `message` (cleared first), with the
@@ -201,13 +197,11 @@ impl Router {
     }
 
     fn transmit(&mut self, priority: Option<Priority>) {
-        self.outputs
-            .push_back(Output::Transmit(Transmission { priority }));
+        self.outputs.push_back(Output::Transmit(Transmission { priority }));
     }
 
     fn warn(&mut self, warning: Warning) {
-        self.outputs
-            .extend(self.warnings.onset(warning).map(Output::Warn));
+        self.outputs.extend(self.warnings.onset(warning).map(Output::Warn));
     }
 
     /// Enters `state` and says why.
@@ -215,12 +209,7 @@ impl Router {
         let (from, to) = (self.state.name(), state.name());
         self.state = state;
         if from != to {
-            let transition = Transition {
-                at: now,
-                from,
-                to,
-                reason,
-            };
+            let transition = Transition { at: now, from, to, reason };
             self.outputs.push_back(Output::Changed(transition));
         }
     }
@@ -239,10 +228,6 @@ impl Router {
 
     /// Skew_Time of RFC 9568 §6.1 with the given Active_Adver_Interval.
     fn skew(&self, interval: Duration) -> Duration {
-        timers::skew(
-            self.forms.sent().version,
-            interval,
-            self.effective_priority(),
-        )
+        timers::skew(self.forms.sent().version, interval, self.effective_priority())
     }
 }

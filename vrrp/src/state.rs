@@ -123,18 +123,12 @@ pub(crate) struct Farewell {
 impl Farewell {
     /// The first was sent now.
     pub(crate) fn after_first(now: Time) -> Self {
-        Self {
-            next: now + FAREWELL_SPACING,
-            left: FAREWELLS - 1,
-        }
+        Self { next: now + FAREWELL_SPACING, left: FAREWELLS - 1 }
     }
 
     /// Another was sent now.
     pub(crate) fn sent(self, now: Time) -> Option<Self> {
-        (self.left > 1).then(|| Self {
-            next: now + FAREWELL_SPACING,
-            left: self.left - 1,
-        })
+        (self.left > 1).then(|| Self { next: now + FAREWELL_SPACING, left: self.left - 1 })
     }
 }
 
@@ -156,10 +150,7 @@ impl State {
             Self::Backup(backup) => Some(backup.down),
             Self::Master(master) => {
                 let gone = master.rival.map(|rival| rival.gone);
-                earlier(
-                    Some(master.advert),
-                    earlier(master.announcer.deadline(), gone),
-                )
+                earlier(Some(master.advert), earlier(master.announcer.deadline(), gone))
             }
         }
     }

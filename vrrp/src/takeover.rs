@@ -61,24 +61,16 @@ pub(crate) fn rank(
     let members = &config.members;
     if config.takeover != Takeover::Fast
         || !config.members_complete
-        || members
-            .iter()
-            .any(|member| member.external || member.address.is_none())
-        || !members
-            .iter()
-            .any(|member| member.address == Some(master) && !member.this)
+        || members.iter().any(|member| member.external || member.address.is_none())
+        || !members.iter().any(|member| member.address == Some(master) && !member.this)
     {
         return None;
     }
     // The others must know this router under the address it advertises from.
-    let this = members
-        .iter()
-        .find(|member| member.this && member.address == Some(own))?;
+    let this = members.iter().find(|member| member.this && member.address == Some(own))?;
     let place = |priority, address| (Reverse(priority), Reverse(address));
     let mine = place(this.priority, this.address);
-    let rivals = members
-        .iter()
-        .filter(|member| !member.this && member.address != Some(master));
+    let rivals = members.iter().filter(|member| !member.this && member.address != Some(master));
     let (mut others, mut ahead) = (0, 0);
     for rival in rivals {
         others += 1;
@@ -117,16 +109,8 @@ mod tests {
     #[test]
     fn the_rank_counts_who_is_ahead_without_the_current_master() {
         let fleet = fleet();
-        assert_eq!(
-            rank_of(&fleet, 2, Fitness::Full),
-            Some(1),
-            "3 is ahead by its address"
-        );
-        assert_eq!(
-            rank_of(&fleet, 3, Fitness::Full),
-            Some(1),
-            "2 is ahead by its priority"
-        );
+        assert_eq!(rank_of(&fleet, 2, Fitness::Full), Some(1), "3 is ahead by its address");
+        assert_eq!(rank_of(&fleet, 3, Fitness::Full), Some(1), "2 is ahead by its priority");
         assert_eq!(rank_of(&fleet, 4, Fitness::Full), Some(2));
     }
 
@@ -137,12 +121,7 @@ mod tests {
         for member in &mut fleet.members {
             member.this = member.address == Some(address(3));
         }
-        let third = rank(
-            &fleet,
-            Some(address(3)),
-            Some(address(2)),
-            Fitness::Weakened,
-        );
+        let third = rank(&fleet, Some(address(3)), Some(address(2)), Fitness::Weakened);
         assert_eq!(third, Some(Rank(3)));
     }
 
@@ -153,48 +132,22 @@ mod tests {
         external.members[3].external = true;
         let mut unknown = fleet();
         unknown.members[3].address = None;
-        let incomplete = Config {
-            members_complete: false,
-            ..fleet()
-        };
-        let rfc = Config {
-            takeover: Takeover::Rfc,
-            ..fleet()
-        };
+        let incomplete = Config { members_complete: false, ..fleet() };
+        let rfc = Config { takeover: Takeover::Rfc, ..fleet() };
         for config in [external, unknown, incomplete, rfc] {
             assert_eq!(rank_of(&config, 2, Fitness::Full), None, "{config:?}");
         }
-        assert_eq!(
-            rank_of(&certain, 9, Fitness::Full),
-            None,
-            "the master is no member"
-        );
-        assert_eq!(
-            rank(&certain, Some(address(1)), None, Fitness::Full),
-            None,
-            "never heard"
-        );
-        assert_eq!(
-            rank(&certain, Some(address(7)), Some(address(2)), Fitness::Full),
-            None
-        );
+        assert_eq!(rank_of(&certain, 9, Fitness::Full), None, "the master is no member");
+        assert_eq!(rank(&certain, Some(address(1)), None, Fitness::Full), None, "never heard");
+        assert_eq!(rank(&certain, Some(address(7)), Some(address(2)), Fitness::Full), None);
         assert_eq!(rank(&certain, None, Some(address(2)), Fitness::Full), None);
     }
 
     #[test]
     fn the_guard_is_a_tenth_of_the_interval_and_the_slot_is_never_zero() {
-        assert_eq!(
-            Rank(0).skew(Duration::from_secs(1)),
-            Duration::from_millis(100)
-        );
-        assert_eq!(
-            Rank(0).skew(Duration::from_millis(10)),
-            Duration::from_millis(2)
-        );
-        assert_eq!(
-            Rank(2).skew(Duration::from_millis(10)),
-            Duration::from_millis(12)
-        );
+        assert_eq!(Rank(0).skew(Duration::from_secs(1)), Duration::from_millis(100));
+        assert_eq!(Rank(0).skew(Duration::from_millis(10)), Duration::from_millis(2));
+        assert_eq!(Rank(2).skew(Duration::from_millis(10)), Duration::from_millis(12));
         assert_eq!(Rank(0).slot(), Duration::from_millis(2));
         assert_eq!(Rank(3).slot(), Duration::from_millis(17));
     }

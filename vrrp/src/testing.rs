@@ -13,12 +13,7 @@ pub(crate) fn address(host: u8) -> IpAddr {
 
 pub(crate) fn member(host: u8, priority: u8, this: bool) -> Member {
     let priority = Priority::new(priority).unwrap();
-    Member {
-        address: Some(address(host)),
-        priority,
-        external: false,
-        this,
-    }
+    Member { address: Some(address(host)), priority, external: false, this }
 }
 
 pub(crate) fn config() -> Config {

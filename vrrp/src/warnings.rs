@@ -18,11 +18,7 @@ impl Warnings {
     /// The warning, if this is its onset. One that differs in more than its source and kind (a
     /// new interval, a new reason) counts as new; only a rival's priority does not.
     pub(crate) fn onset(&mut self, warning: Warning) -> Option<Warning> {
-        if let Some(known) = self
-            .standing
-            .iter_mut()
-            .find(|known| same_subject(known, &warning))
-        {
+        if let Some(known) = self.standing.iter_mut().find(|known| same_subject(known, &warning)) {
             let changed = match &warning {
                 Warning::Rival { .. } | Warning::Stranger { .. } => false,
                 _ => *known != warning,

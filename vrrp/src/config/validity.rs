@@ -15,10 +15,7 @@ impl Config {
             return Err(ConfigError::AuthenticationOfVersion);
         }
         if !fits_the_wire(self.version, self.interval) {
-            return Err(ConfigError::Interval {
-                version: self.version,
-                interval: self.interval,
-            });
+            return Err(ConfigError::Interval { version: self.version, interval: self.interval });
         }
         if !(2..=10).contains(&self.down_adverts) {
             return Err(ConfigError::DownAdverts(self.down_adverts));
@@ -28,11 +25,7 @@ impl Config {
             1..=255 => {}
             count => return Err(ConfigError::TooManyAddresses(count)),
         }
-        match self
-            .addresses
-            .iter()
-            .find(|address| Family::of(**address) != self.family)
-        {
+        match self.addresses.iter().find(|address| Family::of(**address) != self.family) {
             Some(stray) => Err(ConfigError::FamilyOfAddress(*stray)),
             None => Ok(()),
         }
@@ -54,10 +47,7 @@ fn fits_the_wire(version: Version, interval: Duration) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigError {
     /// v2 wants whole seconds 1–255 s; v3 wants 10 ms steps, 10 ms – 40.95 s.
-    Interval {
-        version: Version,
-        interval: Duration,
-    },
+    Interval { version: Version, interval: Duration },
     /// v2 speaks IPv4 only.
     FamilyOfVersion,
     /// An address of the other family.
@@ -77,23 +67,11 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interval {
-                version: Version::V2,
-                interval,
-            } => {
-                write!(
-                    f,
-                    "interval {interval:?}: version 2 takes whole seconds from 1 s to 255 s"
-                )
+            Self::Interval { version: Version::V2, interval } => {
+                write!(f, "interval {interval:?}: version 2 takes whole seconds from 1 s to 255 s")
             }
-            Self::Interval {
-                version: Version::V3,
-                interval,
-            } => {
-                write!(
-                    f,
-                    "interval {interval:?}: version 3 takes 10 ms steps up to 40.95 s"
-                )
+            Self::Interval { version: Version::V3, interval } => {
+                write!(f, "interval {interval:?}: version 3 takes 10 ms steps up to 40.95 s")
             }
             Self::FamilyOfVersion => f.write_str("version 2 carries IPv4 addresses only"),
             Self::FamilyOfAddress(address) => {

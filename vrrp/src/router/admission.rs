@@ -38,9 +38,7 @@ impl Router {
         let is_member = members.iter().any(|member| member.address == Some(source));
         // While anybody's address is unknown, a stranger may be that member.
         let all_known = self.config.members_complete
-            && members
-                .iter()
-                .all(|member| member.this || member.address.is_some());
+            && members.iter().all(|member| member.this || member.address.is_some());
         if all_known && !is_member {
             self.warn(Warning::Stranger { source, priority });
             if self.config.members_only {

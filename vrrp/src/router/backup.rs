@@ -46,24 +46,16 @@ impl Router {
             let why = Discard::NotCurrentMaster;
             return self.outputs.push_back(Output::Discarded { source, why });
         } else {
-            backup
-                .preempts
-                .get_or_insert(now + self.config.preempt_delay);
+            backup.preempts.get_or_insert(now + self.config.preempt_delay);
             let rank = rank.filter(|_| from_master);
             match self.preempting(now, &backup, source, theirs, rank) {
                 Preempting::Never => self.restart_down_timer(now, &mut backup, source, advert),
                 // RFC 9568 §6.4.2: "Discard the ADVERTISEMENT"; the timer runs on.
                 Preempting::ByTimer => {
-                    backup.expected = Expected::Preemption {
-                        master: source,
-                        theirs,
-                    };
+                    backup.expected = Expected::Preemption { master: source, theirs };
                 }
                 Preempting::AtOnce(rank) => {
-                    let expected = Expected::Preemption {
-                        master: source,
-                        theirs,
-                    };
+                    let expected = Expected::Preemption { master: source, theirs };
                     backup.hasten(now + rank.slot(), expected);
                 }
             }
@@ -117,11 +109,7 @@ impl Router {
             Expected::Resignation { master } => Reason::MasterResigned { master },
             Expected::Preemption { master, theirs } => {
                 let ours = self.effective_priority();
-                Reason::Preempted {
-                    master,
-                    theirs,
-                    ours,
-                }
+                Reason::Preempted { master, theirs, ours }
             }
         };
         self.become_master(now, reason);
@@ -149,13 +137,7 @@ impl Backup {
         if follows {
             let interval = advert.interval;
             let (address, priority) = (source, theirs);
-            self.master = Some(Heard {
-                address,
-                priority,
-                interval,
-                at: now,
-                resigned: false,
-            });
+            self.master = Some(Heard { address, priority, interval, at: now, resigned: false });
         }
         follows
     }

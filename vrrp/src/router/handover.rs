@@ -90,11 +90,7 @@ impl Router {
 
     /// Whether a resignation is under way, or what it left is still held.
     pub(super) fn is_leaving(&mut self) -> bool {
-        self.is_holding()
-            || self
-                .state
-                .farewell()
-                .is_some_and(|farewell| farewell.is_some())
+        self.is_holding() || self.state.farewell().is_some_and(|farewell| farewell.is_some())
     }
 
     /// Nobody came, or the grace is over.

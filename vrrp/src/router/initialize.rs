@@ -22,10 +22,7 @@ impl Router {
             self.run(now, Reason::Started);
         } else {
             let starts = Some(now + self.config.startup_delay);
-            self.state = State::Init(Init {
-                starts,
-                farewell: None,
-            });
+            self.state = State::Init(Init { starts, farewell: None });
         }
     }
 

@@ -22,12 +22,7 @@ impl Router {
         self.transmit(Some(self.effective_priority()));
         self.serve();
         let advert = now + self.own_interval();
-        let master = Master {
-            advert,
-            sent: now,
-            announcer,
-            rival: None,
-        };
+        let master = Master { advert, sent: now, announcer, rival: None };
         self.enter(now, State::Master(master), reason);
     }
 
@@ -42,11 +37,7 @@ impl Router {
         let ours = self.effective_priority();
         let Some(theirs) = Priority::new(advert.priority) else {
             // RFC 9568 §6.4.3: priority 0 is answered with an advert.
-            if let Some(rival) = master
-                .rival
-                .as_mut()
-                .filter(|rival| rival.address == source)
-            {
+            if let Some(rival) = master.rival.as_mut().filter(|rival| rival.address == source) {
                 rival.gone = now + AFTER_GRACE;
             }
             return self.answer(now, master);
@@ -60,10 +51,7 @@ impl Router {
         };
         let overdue = self.is_overdue(now, &master);
         if ours.is_owner() && theirs.is_owner() {
-            self.warn(Warning::Rival {
-                source,
-                priority: theirs.get(),
-            });
+            self.warn(Warning::Rival { source, priority: theirs.get() });
             let why = Discard::OwnerConflict;
             self.outputs.push_back(Output::Discarded { source, why });
         } else if outranks((theirs, source), (ours, self.primary)) {
@@ -72,15 +60,7 @@ impl Router {
             } else {
                 self.give_way(now)
             }
-            self.listen(
-                now,
-                Some(heard),
-                Reason::Outranked {
-                    by: source,
-                    theirs,
-                    ours,
-                },
-            );
+            self.listen(now, Some(heard), Reason::Outranked { by: source, theirs, ours });
         } else if overdue && !ours.is_owner() {
             // The peers did right to elect another.
             let frozen = now - master.sent;
@@ -107,14 +87,8 @@ impl Router {
             master.announcer.extra_round(now + AFTER_GRACE);
         }
         let gone = now + timers::quiet(heard.interval).max(AFTER_GRACE);
-        master.rival = Some(Rival {
-            address: source,
-            gone,
-        });
-        self.warn(Warning::Rival {
-            source,
-            priority: heard.priority.get(),
-        });
+        master.rival = Some(Rival { address: source, gone });
+        self.warn(Warning::Rival { source, priority: heard.priority.get() });
         self.answer(now, master);
     }
 

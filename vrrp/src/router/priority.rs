@@ -24,11 +24,7 @@ pub(super) enum Preempting {
 impl Router {
     /// Base priority with weights; what the next advert would carry.
     pub fn effective_priority(&self) -> Priority {
-        let weight = if self.presumed_fit {
-            self.health.full_weight
-        } else {
-            self.health.weight
-        };
+        let weight = if self.presumed_fit { self.health.full_weight } else { self.health.weight };
         self.config.priority.with_weight(weight)
     }
 
@@ -44,24 +40,14 @@ impl Router {
     /// Place among the successors of `master`; `None` for rfc.
     pub(super) fn rank(&self, master: Option<Heard>) -> Option<Rank> {
         let full = self.config.priority.with_weight(self.health.full_weight);
-        let fitness = if self.effective_priority() < full {
-            Fitness::Weakened
-        } else {
-            Fitness::Full
-        };
-        takeover::rank(
-            &self.config,
-            self.primary,
-            master.map(|master| master.address),
-            fitness,
-        )
+        let fitness =
+            if self.effective_priority() < full { Fitness::Weakened } else { Fitness::Full };
+        takeover::rank(&self.config, self.primary, master.map(|master| master.address), fitness)
     }
 
     /// Whether the checks have all spoken, and none recovered a moment ago.
     pub(super) fn is_settled(&self, now: Time) -> bool {
-        let recovering = self
-            .recovered
-            .is_some_and(|at| now < at + self.config.recover_delay);
+        let recovering = self.recovered.is_some_and(|at| now < at + self.config.recover_delay);
         !self.health.pending && !recovering
     }
 

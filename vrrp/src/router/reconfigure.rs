@@ -11,8 +11,7 @@ impl Router {
         if let Err(error) = self.accepts(&config) {
             return self.warn(Warning::ConfigRefused(error));
         }
-        self.warnings
-            .end(|warning| matches!(warning, Warning::ConfigRefused(_)));
+        self.warnings.end(|warning| matches!(warning, Warning::ConfigRefused(_)));
         if config == self.config {
             return;
         }
@@ -20,8 +19,7 @@ impl Router {
         let former = std::mem::replace(&mut self.config, config);
         self.forms.change(now, &self.config, self.running());
         if former.members != self.config.members || former.destination != self.config.destination {
-            self.warnings
-                .end(|warning| matches!(warning, Warning::Stranger { .. }));
+            self.warnings.end(|warning| matches!(warning, Warning::Stranger { .. }));
         }
         if former.addresses != self.config.addresses {
             self.repeat_custody();

@@ -13,9 +13,7 @@ pub(crate) struct Captured {
 
 /// Every packet of protocol 112 in a file of `tests/vectors/`.
 pub(crate) fn adverts(file: &str) -> Vec<Captured> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
-        .join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let captured: Vec<_> = frames(&bytes).into_iter().filter_map(advert_of).collect();
     assert!(!captured.is_empty(), "{file} holds no advert");
@@ -48,15 +46,8 @@ fn advert_of(frame: &[u8]) -> Option<Captured> {
                     <[u8; 4]>::try_from(&ip[at..at + 4]).expect("inside the packet"),
                 ))
             };
-            let envelope = Envelope {
-                source: address(12),
-                destination: address(16),
-                ttl: ip[8],
-            };
-            Some(Captured {
-                envelope,
-                message: ip[header..total].to_vec(),
-            })
+            let envelope = Envelope { source: address(12), destination: address(16), ttl: ip[8] };
+            Some(Captured { envelope, message: ip[header..total].to_vec() })
         }
         0x86dd if ip[6] == PROTOCOL => {
             let length = usize::from(u16::from_be_bytes([ip[4], ip[5]]));
@@ -65,15 +56,8 @@ fn advert_of(frame: &[u8]) -> Option<Captured> {
                     <[u8; 16]>::try_from(&ip[at..at + 16]).expect("inside the packet"),
                 ))
             };
-            let envelope = Envelope {
-                source: address(8),
-                destination: address(24),
-                ttl: ip[7],
-            };
-            Some(Captured {
-                envelope,
-                message: ip[40..40 + length].to_vec(),
-            })
+            let envelope = Envelope { source: address(8), destination: address(24), ttl: ip[7] };
+            Some(Captured { envelope, message: ip[40..40 + length].to_vec() })
         }
         _ => None,
     }

@@ -51,12 +51,7 @@ pub(crate) fn config() -> Config {
 
 pub(crate) fn member(number: u8, base: u8) -> Member {
     let address = Some(host(number));
-    Member {
-        address,
-        priority: priority(base),
-        external: false,
-        this: number == 1,
-    }
+    Member { address, priority: priority(base), external: false, this: number == 1 }
 }
 
 /// What a router with `config` would put on the wire, priority aside.

@@ -36,14 +36,8 @@ impl Chance {
 /// What is on its way.
 #[derive(Debug)]
 enum Event {
-    Arrival {
-        to: usize,
-        source: IpAddr,
-        bytes: Vec<u8>,
-    },
-    Claimed {
-        host: usize,
-    },
+    Arrival { to: usize, source: IpAddr, bytes: Vec<u8> },
+    Claimed { host: usize },
 }
 
 /// One host with its router and what its kernel holds.
@@ -185,10 +179,7 @@ impl Lan {
                 .filter_map(|(index, host)| Some((host.router.next_deadline()?, index)))
                 .min();
             let event = self.events.first_key_value().map(|((at, _), _)| *at);
-            let next = [deadline.map(|(at, _)| at), event]
-                .into_iter()
-                .flatten()
-                .min();
+            let next = [deadline.map(|(at, _)| at), event].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next < end) else {
                 break;
             };
@@ -201,10 +192,7 @@ impl Lan {
             } else if let Some((_, host)) = deadline {
                 self.hosts[host].router.handle_deadlines(self.now);
                 let due = self.hosts[host].router.next_deadline();
-                assert!(
-                    due.is_none_or(|due| due > self.now),
-                    "a deadline that does not move"
-                );
+                assert!(due.is_none_or(|due| due > self.now), "a deadline that does not move");
                 self.settle(host);
             }
         }
@@ -227,15 +215,9 @@ impl Lan {
     }
 
     fn receive(&mut self, host: usize, source: IpAddr, bytes: &[u8]) {
-        let envelope = Envelope {
-            source,
-            destination: fixture::multicast(),
-            ttl: 255,
-        };
+        let envelope = Envelope { source, destination: fixture::multicast(), ttl: 255 };
         let advert = parse(envelope, bytes).expect("routers send well-formed adverts");
-        self.hosts[host]
-            .router
-            .handle(self.now, Input::Advert { source, advert });
+        self.hosts[host].router.handle(self.now, Input::Advert { source, advert });
         self.settle(host);
     }
 
@@ -246,8 +228,7 @@ impl Lan {
                 Output::Transmit(transmission) => {
                     let host = &self.hosts[index];
                     let (source, mut bytes) = (host.address, Vec::new());
-                    host.router
-                        .encode(transmission, source, fixture::multicast(), &mut bytes);
+                    host.router.encode(transmission, source, fixture::multicast(), &mut bytes);
                     self.broadcast(index, &bytes);
                 }
                 Output::Custody(Custody::Serving) => {
@@ -287,12 +268,7 @@ impl Lan {
     }
 
     fn look(&mut self) {
-        let holding = |custody| {
-            self.hosts
-                .iter()
-                .filter(|host| host.kernel == custody)
-                .count()
-        };
+        let holding = |custody| self.hosts.iter().filter(|host| host.kernel == custody).count();
         let (repliers, silent) = (holding(Custody::Serving), holding(Custody::Silent));
         self.served |= repliers > 0;
         if self.served && repliers + silent == 0 {

@@ -80,17 +80,11 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn config(nopreempt: bool, delays: u64) -> Config {
     Config {
-        preemption: if nopreempt {
-            Preemption::NoPreempt
-        } else {
-            Preemption::Preempt
-        },
+        preemption: if nopreempt { Preemption::NoPreempt } else { Preemption::Preempt },
         preempt_delay: Duration::from_millis(delays),
         startup_delay: Duration::from_millis(delays),
         recover_delay: Duration::from_millis(delays),
-        members: (1..5)
-            .map(|number| fixture::member(number, 50 + 40 * number))
-            .collect(),
+        members: (1..5).map(|number| fixture::member(number, 50 + 40 * number)).collect(),
         members_complete: true,
         ..fixture::config()
     }
@@ -109,12 +103,7 @@ impl Life {
     fn new(config: Config) -> Self {
         let mut router = Router::new(config).expect("a valid configuration");
         router.handle(Time::ZERO, Input::PrimaryAddress(Some(fixture::host(1))));
-        Self {
-            router,
-            now: Time::ZERO,
-            kernel: Custody::None,
-            state: StateName::Init,
-        }
+        Self { router, now: Time::ZERO, kernel: Custody::None, state: StateName::Init }
     }
 
     fn live(&mut self, step: Step) {
@@ -126,25 +115,11 @@ impl Life {
                 self.router.handle_deadlines(self.now);
                 self.assert_no_deadline_is_past();
             }
-            Step::Advert {
-                host,
-                priority,
-                version,
-                interval,
-            } => {
+            Step::Advert { host, priority, version, interval } => {
                 self.advert(host, priority, version, interval);
             }
-            Step::Health {
-                faulty,
-                link_down,
-                weight,
-                pending,
-            } => {
-                let faults = if faulty {
-                    vec!["check web is down".to_owned()]
-                } else {
-                    vec![]
-                };
+            Step::Health { faulty, link_down, weight, pending } => {
+                let faults = if faulty { vec!["check web is down".to_owned()] } else { vec![] };
                 let health = Health {
                     faults,
                     weight,
@@ -158,27 +133,18 @@ impl Life {
                 let address = host.map(fixture::host);
                 self.router.handle(self.now, Input::PrimaryAddress(address));
             }
-            Step::Reconfigure {
-                base,
-                vips,
-                interval,
-                fast,
-                handover,
-            } => {
+            Step::Reconfigure { base, vips, interval, fast, handover } => {
                 let mut config = self.router.config().clone();
                 config.priority = fixture::priority(base);
                 config.addresses = (0..vips).map(|vip| fixture::host(100 + vip)).collect();
                 config.interval = Duration::from_millis(10) * u32::from(interval);
                 config.takeover = if fast { Takeover::Fast } else { Takeover::Rfc };
                 config.handover = handover;
-                self.router
-                    .handle(self.now, Input::Reconfigure(Box::new(config)));
+                self.router.handle(self.now, Input::Reconfigure(Box::new(config)));
             }
             Step::Start => self.router.handle(self.now, Input::Start),
             Step::Resume => self.router.handle(self.now, Input::Resume),
-            Step::Resign => self
-                .router
-                .handle(self.now, Input::Resign(ResignReason::Stop)),
+            Step::Resign => self.router.handle(self.now, Input::Resign(ResignReason::Stop)),
             Step::LeaseExpired => self.router.handle(self.now, Input::LeaseExpired),
             Step::Suspended => self.router.handle(self.now, Input::Suspended),
             Step::Claimed => self.router.handle(self.now, Input::Claimed),
@@ -196,17 +162,8 @@ impl Life {
         (message.version, message.interval) = (version, interval);
         let mut bytes = Vec::new();
         message.encode(source, destination, &mut bytes);
-        let advert = parse(
-            Envelope {
-                source,
-                destination,
-                ttl: 255,
-            },
-            &bytes,
-        )
-        .expect("our own");
-        self.router
-            .handle(self.now, Input::Advert { source, advert });
+        let advert = parse(Envelope { source, destination, ttl: 255 }, &bytes).expect("our own");
+        self.router.handle(self.now, Input::Advert { source, advert });
     }
 
     fn wait(&mut self, span: Duration) {
@@ -221,11 +178,7 @@ impl Life {
     }
 
     fn assert_no_deadline_is_past(&self) {
-        assert!(
-            self.router
-                .next_deadline()
-                .is_none_or(|next| next > self.now)
-        );
+        assert!(self.router.next_deadline().is_none_or(|next| next > self.now));
     }
 
     fn drain(&mut self) {
@@ -241,11 +194,7 @@ impl Life {
                     self.state = change.to;
                 }
                 Output::Announce => {
-                    assert_eq!(
-                        self.router.state(),
-                        StateName::Master,
-                        "only a master announces"
-                    );
+                    assert_eq!(self.router.state(), StateName::Master, "only a master announces");
                 }
                 Output::Stopped => assert_eq!(self.kernel, Custody::None, "stopped and holding"),
                 Output::Discarded { .. } | Output::Warn(_) => {}
@@ -275,26 +224,11 @@ impl Life {
     fn transmitted(&self, transmission: Transmission) {
         let (source, destination) = (fixture::host(1), fixture::multicast());
         let mut bytes = Vec::new();
-        self.router
-            .encode(transmission, source, destination, &mut bytes);
-        let advert = parse(
-            Envelope {
-                source,
-                destination,
-                ttl: 255,
-            },
-            &bytes,
-        );
+        self.router.encode(transmission, source, destination, &mut bytes);
+        let advert = parse(Envelope { source, destination, ttl: 255 }, &bytes);
         let advert = advert.expect("our own adverts are well-formed");
-        assert_eq!(
-            advert.priority,
-            transmission.priority.map_or(0, |priority| priority.get())
-        );
-        assert!(
-            advert
-                .addresses()
-                .eq(self.router.config().addresses.iter().copied())
-        );
+        assert_eq!(advert.priority, transmission.priority.map_or(0, |priority| priority.get()));
+        assert!(advert.addresses().eq(self.router.config().addresses.iter().copied()));
     }
 }
 

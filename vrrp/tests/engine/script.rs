@@ -21,10 +21,7 @@ use words::{Words, span};
 /// The file with its trace as it is now.
 pub(crate) fn run(text: &str) -> String {
     let mut script = Script::default();
-    let mut lines = text
-        .lines()
-        .filter(|line| !line.starts_with(' '))
-        .peekable();
+    let mut lines = text.lines().filter(|line| !line.starts_with(' ')).peekable();
     while let Some(line) = lines.next() {
         script.trace.push_str(line);
         script.trace.push('\n');
@@ -54,20 +51,13 @@ impl Script {
         match words.next() {
             "config" => {
                 let mut config = fixture::config();
-                self.claim = words
-                    .take("claim")
-                    .map(span)
-                    .or(Some(Duration::from_millis(2)));
+                self.claim = words.take("claim").map(span).or(Some(Duration::from_millis(2)));
                 words.configure(&mut config);
                 self.config = Some(config);
             }
             "member" => {
                 let member = words.member();
-                self.config
-                    .as_mut()
-                    .expect("config comes first")
-                    .members
-                    .push(member);
+                self.config.as_mut().expect("config comes first").members.push(member);
             }
             _ => return self.input(line, until),
         }
@@ -91,8 +81,7 @@ impl Script {
             "config" => {
                 let mut config = self.router().config().clone();
                 words.configure(&mut config);
-                self.router()
-                    .handle(now, Input::Reconfigure(Box::new(config)));
+                self.router().handle(now, Input::Reconfigure(Box::new(config)));
             }
             "health" => {
                 words.health(&mut self.health);
@@ -122,19 +111,9 @@ impl Script {
     }
 
     fn advert(&mut self, now: Time, words: &mut Words<'_>) {
-        let source: IpAddr = words
-            .take("from")
-            .expect("from=")
-            .parse()
-            .expect("an address");
-        let ttl = words
-            .take("ttl")
-            .map_or(255, |ttl| ttl.parse().expect("a number"));
-        let priority = words
-            .take("priority")
-            .expect("priority=")
-            .parse()
-            .expect("a number");
+        let source: IpAddr = words.take("from").expect("from=").parse().expect("an address");
+        let ttl = words.take("ttl").map_or(255, |ttl| ttl.parse().expect("a number"));
+        let priority = words.take("priority").expect("priority=").parse().expect("a number");
         let destination = match words.flag("unicast") {
             true => fixture::host(1),
             false => fixture::multicast(),
@@ -143,15 +122,7 @@ impl Script {
         words.configure(&mut sender);
         let mut bytes = Vec::new();
         fixture::message(&sender, priority).encode(source, destination, &mut bytes);
-        let advert = parse(
-            Envelope {
-                source,
-                destination,
-                ttl,
-            },
-            &bytes,
-        )
-        .expect("well-formed");
+        let advert = parse(Envelope { source, destination, ttl }, &bytes).expect("well-formed");
         self.router().handle(now, Input::Advert { source, advert });
     }
 
@@ -182,8 +153,7 @@ impl Script {
                 Output::Transmit(transmission) => self.transmitted(transmission),
                 Output::Custody(custody) => {
                     let asks = custody == Custody::Serving;
-                    self.claims
-                        .extend(self.claim.filter(|_| asks).map(|claim| now + claim));
+                    self.claims.extend(self.claim.filter(|_| asks).map(|claim| now + claim));
                     format!("custody {custody:?}")
                 }
                 Output::Announce => "announce".to_owned(),
@@ -203,13 +173,8 @@ impl Script {
     fn transmitted(&mut self, transmission: Transmission) -> String {
         let (source, destination) = (fixture::host(1), fixture::multicast());
         let mut bytes = Vec::new();
-        self.router()
-            .encode(transmission, source, destination, &mut bytes);
-        let envelope = Envelope {
-            source,
-            destination,
-            ttl: 255,
-        };
+        self.router().encode(transmission, source, destination, &mut bytes);
+        let envelope = Envelope { source, destination, ttl: 255 };
         let advert = parse(envelope, &bytes).expect("our own adverts are well-formed");
         let version = match advert.version {
             Version::V2 => "v2",

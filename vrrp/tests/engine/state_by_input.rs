@@ -28,12 +28,7 @@ fn every_situation_answers_every_input_as_the_table_says() {
     for (number, (is, was)) in actual.lines().zip(expected.lines()).enumerate() {
         assert_eq!(is, was, "{}:{}", path.display(), number + 1);
     }
-    assert_eq!(
-        actual.lines().count(),
-        expected.lines().count(),
-        "rows of {}",
-        path.display()
-    );
+    assert_eq!(actual.lines().count(), expected.lines().count(), "rows of {}", path.display());
 }
 
 /// Which state can go with which custody; all others would be a bug.
@@ -56,20 +51,11 @@ fn every_possible_state_and_custody_is_a_situation_of_the_table() {
             (router.state(), format!("{:?}", router.custody()))
         })
         .collect();
-    let states = [
-        StateName::Init,
-        StateName::Fault,
-        StateName::Backup,
-        StateName::Master,
-    ];
+    let states = [StateName::Init, StateName::Fault, StateName::Backup, StateName::Master];
     for state in states {
         for custody in [Custody::None, Custody::Serving, Custody::Silent] {
             let key = (state, format!("{custody:?}"));
-            assert_eq!(
-                reached.contains(&key),
-                is_possible(state, custody),
-                "{key:?}"
-            );
+            assert_eq!(reached.contains(&key), is_possible(state, custody), "{key:?}");
         }
     }
 }

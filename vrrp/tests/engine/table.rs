@@ -108,10 +108,7 @@ impl Cause {
 }
 
 fn faulty() -> Health {
-    Health {
-        faults: vec!["check web is down".to_owned()],
-        ..Health::default()
-    }
+    Health { faults: vec!["check web is down".to_owned()], ..Health::default() }
 }
 
 fn plain(cause: Cause, config: &Config) -> Option<Input<'static>> {
@@ -127,16 +124,9 @@ fn plain(cause: Cause, config: &Config) -> Option<Input<'static>> {
         Cause::HealthFault => Input::Health(faulty()),
         Cause::HealthLinkDown => {
             let faults = vec!["link is down".to_owned()];
-            Input::Health(Health {
-                faults,
-                interface_down: true,
-                ..Health::default()
-            })
+            Input::Health(Health { faults, interface_down: true, ..Health::default() })
         }
-        Cause::HealthWeaker => Input::Health(Health {
-            weight: -20,
-            ..Health::default()
-        }),
+        Cause::HealthWeaker => Input::Health(Health { weight: -20, ..Health::default() }),
         Cause::AddressGone => Input::PrimaryAddress(None),
         Cause::AddressOther => Input::PrimaryAddress(Some(fixture::host(7))),
         Cause::Resign => Input::Resign(ResignReason::Stop),
@@ -186,15 +176,7 @@ pub(crate) fn with_input<R>(
     }
     let mut bytes = Vec::new();
     message.encode(source, destination, &mut bytes);
-    let advert = parse(
-        Envelope {
-            source,
-            destination,
-            ttl: 255,
-        },
-        &bytes,
-    )
-    .expect("well-formed");
+    let advert = parse(Envelope { source, destination, ttl: 255 }, &bytes).expect("well-formed");
     with(Some(Input::Advert { source, advert }))
 }
 
@@ -205,21 +187,9 @@ fn at(millis: u64) -> Time {
 fn advert(router: &mut Router, now: Time, cause: Cause) {
     let mut bytes = Vec::new();
     let (source, destination) = (fixture::host(2), fixture::multicast());
-    let priority = if let Cause::AdvertLower = cause {
-        50
-    } else {
-        200
-    };
+    let priority = if let Cause::AdvertLower = cause { 50 } else { 200 };
     fixture::message(router.config(), priority).encode(source, destination, &mut bytes);
-    let advert = parse(
-        Envelope {
-            source,
-            destination,
-            ttl: 255,
-        },
-        &bytes,
-    )
-    .expect("well-formed");
+    let advert = parse(Envelope { source, destination, ttl: 255 }, &bytes).expect("well-formed");
     router.handle(now, Input::Advert { source, advert });
 }
 
@@ -300,20 +270,14 @@ pub(crate) fn row(situation: Situation, cause: Cause) -> String {
     while let Some(output) = router.poll_output() {
         outputs.push(say(&output));
     }
-    let does = if outputs.is_empty() {
-        "-".to_owned()
-    } else {
-        outputs.join(", ")
-    };
+    let does = if outputs.is_empty() { "-".to_owned() } else { outputs.join(", ") };
     let place = format!("{} {:?}", router.state(), router.custody());
     format!("{place:<15} | {does}")
 }
 
 fn say(output: &Output) -> String {
     match output {
-        Output::Transmit(Transmission {
-            priority: Some(priority),
-        }) => format!("advert {priority}"),
+        Output::Transmit(Transmission { priority: Some(priority) }) => format!("advert {priority}"),
         Output::Transmit(Transmission { priority: None }) => "resignation".to_owned(),
         Output::Custody(custody) => format!("custody {custody:?}"),
         Output::Announce => "announce".to_owned(),

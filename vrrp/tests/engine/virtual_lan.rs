@@ -27,16 +27,8 @@ fn millis(millis: u64) -> Duration {
 
 fn mode(seed: u64) -> impl Fn(&mut Config) {
     move |config| {
-        config.takeover = if seed.is_multiple_of(2) {
-            Takeover::Rfc
-        } else {
-            Takeover::Fast
-        };
-        config.interval = if seed.is_multiple_of(3) {
-            millis(100)
-        } else {
-            millis(1000)
-        };
+        config.takeover = if seed.is_multiple_of(2) { Takeover::Rfc } else { Takeover::Fast };
+        config.interval = if seed.is_multiple_of(3) { millis(100) } else { millis(1000) };
         config.recover_delay = millis(300);
         if seed.is_multiple_of(7) {
             config.version = Version::V2;
@@ -59,25 +51,17 @@ fn started(seed: u64, bases: &[u8]) -> Lan {
 
 /// Exactly one kernel serves, it is the one MASTER's, and no other holds anything.
 fn assert_one_owner(lan: &Lan, seed: u64) {
-    let masters: Vec<_> = (0..lan.len())
-        .filter(|host| lan.state(*host) == StateName::Master)
-        .collect();
+    let masters: Vec<_> =
+        (0..lan.len()).filter(|host| lan.state(*host) == StateName::Master).collect();
     assert_eq!(masters.len(), 1, "masters {masters:?} with seed {seed}");
     for (host, custody) in lan.kernels().into_iter().enumerate() {
-        let due = if masters == [host] {
-            Custody::Serving
-        } else {
-            Custody::None
-        };
+        let due = if masters == [host] { Custody::Serving } else { Custody::None };
         assert_eq!(custody, due, "host {host} with seed {seed}");
     }
 }
 
 fn weighted(weight: i32) -> Input<'static> {
-    Input::Health(Health {
-        weight,
-        ..Health::default()
-    })
+    Input::Health(Health { weight, ..Health::default() })
 }
 
 #[test]
@@ -86,11 +70,7 @@ fn a_cold_start_has_one_master_and_never_two() {
         let mut lan = started(seed, &[100, 150, 50]);
         lan.run_for(QUIET);
         assert_one_owner(&lan, seed);
-        assert_eq!(
-            lan.state(1),
-            StateName::Master,
-            "the highest, with seed {seed}"
-        );
+        assert_eq!(lan.state(1), StateName::Master, "the highest, with seed {seed}");
         assert_eq!(lan.elections, [1], "and it alone, with seed {seed}");
     }
 }
@@ -102,13 +82,7 @@ fn whoever_resigns_dies_or_fails_has_exactly_one_successor() {
         lan.run_for(QUIET);
         assert_eq!(lan.elections, [1], "seed {seed}");
         let faults = vec!["check web is down".to_owned()];
-        lan.input(
-            1,
-            Input::Health(Health {
-                faults,
-                ..Health::default()
-            }),
-        );
+        lan.input(1, Input::Health(Health { faults, ..Health::default() }));
         lan.run_for(QUIET);
         assert_eq!(lan.elections, [1, 3], "its check failed, seed {seed}");
         lan.isolate(3);
@@ -202,13 +176,7 @@ fn fault(lan: &mut Lan, chance: &mut Chance) {
         }
         2 => {
             let faults = vec!["check web is down".to_owned()];
-            lan.input(
-                host,
-                Input::Health(Health {
-                    faults,
-                    ..Health::default()
-                }),
-            );
+            lan.input(host, Input::Health(Health { faults, ..Health::default() }));
             lan.run_for(span);
             lan.input(host, Input::Health(Health::default()));
         }
@@ -250,10 +218,7 @@ fn with_fast_takeover_a_weakened_master_is_relieved_within_twenty_milliseconds()
         lan.run_for(QUIET);
         lan.input(0, weighted(-60));
         lan.run_for(millis(20));
-        assert_eq!(
-            lan.kernels(),
-            [Custody::Silent, Custody::Serving, Custody::None]
-        );
+        assert_eq!(lan.kernels(), [Custody::Silent, Custody::Serving, Custody::None]);
         assert_eq!(lan.gaps, [], "seed {seed}");
     }
 }
@@ -268,15 +233,8 @@ fn a_frozen_master_that_wakes_does_not_disturb_its_successor() {
         assert_eq!(lan.state(1), StateName::Master, "seed {seed}");
         lan.thaw(0);
         lan.run_for(millis(250));
-        assert_eq!(
-            (lan.state(0), lan.state(1)),
-            (StateName::Backup, StateName::Master)
-        );
-        assert_eq!(
-            lan.kernels(),
-            [Custody::None, Custody::Serving],
-            "seed {seed}"
-        );
+        assert_eq!((lan.state(0), lan.state(1)), (StateName::Backup, StateName::Master));
+        assert_eq!(lan.kernels(), [Custody::None, Custody::Serving], "seed {seed}");
     }
 }
 
@@ -303,11 +261,7 @@ fn a_password_changed_on_one_member_after_the_other_never_makes_two_masters() {
         lan.run_for(millis(60_000));
         assert_one_owner(&lan, seed);
         assert_eq!(lan.state(1), StateName::Master, "undisturbed, seed {seed}");
-        assert_eq!(
-            (&lan.gaps, &lan.two_repliers),
-            (&vec![], &vec![]),
-            "seed {seed}"
-        );
+        assert_eq!((&lan.gaps, &lan.two_repliers), (&vec![], &vec![]), "seed {seed}");
     }
 }
 

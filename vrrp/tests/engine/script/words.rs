@@ -13,9 +13,7 @@ pub(super) struct Words<'t> {
 
 impl<'t> Words<'t> {
     pub(super) fn new(line: &'t str) -> Self {
-        Self {
-            left: line.split_whitespace().collect(),
-        }
+        Self { left: line.split_whitespace().collect() }
     }
 
     pub(super) fn next(&mut self) -> &'t str {
@@ -23,10 +21,7 @@ impl<'t> Words<'t> {
     }
 
     pub(super) fn take(&mut self, key: &str) -> Option<&'t str> {
-        let value = |word: &&'t str| {
-            word.strip_prefix(key)
-                .and_then(|rest| rest.strip_prefix('='))
-        };
+        let value = |word: &&'t str| word.strip_prefix(key).and_then(|rest| rest.strip_prefix('='));
         let at = self.left.iter().position(|word| value(word).is_some())?;
         value(&self.left.remove(at))
     }
@@ -37,21 +32,13 @@ impl<'t> Words<'t> {
     }
 
     pub(super) fn assert_empty(&self, line: &str) {
-        assert!(
-            self.left.is_empty(),
-            "not understood: {:?} in {line}",
-            self.left
-        );
+        assert!(self.left.is_empty(), "not understood: {:?} in {line}", self.left);
     }
 
     /// Every word of the configuration that is there.
     pub(super) fn configure(&mut self, config: &mut Config) {
         if let Some(version) = self.take("version") {
-            config.version = if version == "2" {
-                Version::V2
-            } else {
-                Version::V3
-            };
+            config.version = if version == "2" { Version::V2 } else { Version::V3 };
         }
         if let Some(password) = self.take("password") {
             let mut data = [0; 8];
@@ -59,16 +46,12 @@ impl<'t> Words<'t> {
             config.authentication = Authentication::Pass(data);
         }
         if let Some(vips) = self.take("vips") {
-            config.addresses = vips
-                .split(',')
-                .map(|vip| vip.parse().expect("an address"))
-                .collect();
+            config.addresses =
+                vips.split(',').map(|vip| vip.parse().expect("an address")).collect();
         }
         if let Some(peers) = self.take("peers") {
             let peers = peers.split(',').filter(|peer| !peer.is_empty());
-            let peers = peers
-                .map(|peer| peer.parse().expect("an address"))
-                .collect();
+            let peers = peers.map(|peer| peer.parse().expect("an address")).collect();
             config.destination = Destination::Unicast(peers);
         }
         if let Some(base) = self.take("base") {
