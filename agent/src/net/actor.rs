@@ -120,9 +120,7 @@ impl Actor {
         };
         actor.take_over().await?;
         if let Some(error) = unread {
-            actor
-                .events
-                .send(Event::Warning(Fault::ledger("read", &error.to_string())));
+            actor.events.send(Event::Warning(Fault::ledger("read", &error.to_string())));
         }
         Ok(actor)
     }
@@ -216,11 +214,13 @@ impl Actor {
         }
         self.tell();
         let again = more_to_release || more_to_renew || self.resync_wanted;
-        if again || self.inbox.has_post() {
-            Turn::Again
-        } else {
-            Turn::Wait
-        }
+        if again || self.inbox.has_post() { Turn::Again } else { Turn::Wait }
+    }
+
+    /// The kernel could not be read.
+    pub(super) fn postpone_resync(&mut self) {
+        self.resync_wanted = false;
+        self.next_resync = clock::now() + RETRY;
     }
 
     /// Everything the VRRP thread should know by now, and the disk.
@@ -230,9 +230,7 @@ impl Actor {
             && let Some(mut told) = self.told.take()
         {
             let now = self.interface_states();
-            told.update(now)
-                .into_iter()
-                .for_each(|event| self.events.send(event));
+            told.update(now).into_iter().for_each(|event| self.events.send(event));
             self.told = Some(told);
         }
         if std::mem::take(&mut self.unwritten) {
@@ -242,8 +240,7 @@ impl Actor {
         if let Some(outcome) = self.writer.news()
             && let Some(error) = outcome.error
         {
-            self.events
-                .send(Event::Warning(Fault::ledger("write", &error)));
+            self.events.send(Event::Warning(Fault::ledger("write", &error)));
         }
     }
 
@@ -263,22 +260,11 @@ impl Actor {
 
     fn next_wake(&self) -> Time {
         let now = clock::now();
-        let retries = self
-            .dirty
-            .iter()
-            .filter_map(|place| self.holdings.get(place)?.not_before);
+        let retries = self.dirty.iter().filter_map(|place| self.holdings.get(place)?.not_before);
         let renewal = self.due.first().map(|(time, _)| *time);
-        let next = retries
-            .chain(renewal)
-            .chain([self.next_resync])
-            .min()
-            .unwrap_or(now);
+        let next = retries.chain(renewal).chain([self.next_resync]).min().unwrap_or(now);
         // A renewal that waits for a heartbeat is due already and must not make the loop spin.
-        if self.waits_for_heart {
-            self.next_resync.min(now + LISTEN)
-        } else {
-            next
-        }
+        if self.waits_for_heart { self.next_resync.min(now + LISTEN) } else { next }
     }
 
     /// What the kernel shows at a place.
@@ -291,10 +277,7 @@ impl Actor {
         let held = self.held.contains_key(&(index, place.address));
         Ground {
             index: Some(index),
-            foreign: self
-                .mirror
-                .entries(index, ip)
-                .any(|seen| !self.is_own(seen)),
+            foreign: self.mirror.entries(index, ip).any(|seen| !self.is_own(seen)),
             leftover: !held && at_place.is_some_and(|seen| self.is_leftover(seen)),
         }
     }

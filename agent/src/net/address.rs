@@ -36,12 +36,7 @@ impl Seen {
 
     /// What the kernel shows right after we added or renewed.
     pub(super) fn leased(index: u32, address: IpNet, terms: LeaseTerms) -> Self {
-        Self {
-            index,
-            address,
-            valid: Some(terms.valid_seconds()),
-            mark: Some(MARK),
-        }
+        Self { index, address, valid: Some(terms.valid_seconds()), mark: Some(MARK) }
     }
 
     /// `None` for messages without an address.
@@ -60,12 +55,7 @@ impl Seen {
         }
         // On a point-to-point link IFA_ADDRESS is the other end (rtnetlink(7)).
         let address = IpNet::new(local.or(peer)?, message.header.prefix_len).ok()?;
-        Some(Self {
-            index: message.header.index,
-            address,
-            valid,
-            mark,
-        })
+        Some(Self { index: message.header.index, address, valid, mark })
     }
 }
 
@@ -90,21 +80,13 @@ pub(super) fn leased(
     // traffic. IPv4 source selection does not look at it, and there a shorter preferred time
     // would only make the kernel report each address once more.
     lifetimes.ifa_preferred = if ip.is_ipv6() { 0 } else { valid };
-    message
-        .attributes
-        .push(AddressAttribute::CacheInfo(lifetimes));
-    message
-        .attributes
-        .push(AddressAttribute::Protocol(AddressProtocol::Other(MARK)));
+    message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(MARK)));
     if let Some(label) = &virtual_address.label {
-        message
-            .attributes
-            .push(AddressAttribute::Label(label.clone()));
+        message.attributes.push(AddressAttribute::Label(label.clone()));
     }
     if let Some(IpAddr::V4(broadcast)) = virtual_address.broadcast {
-        message
-            .attributes
-            .push(AddressAttribute::Broadcast(broadcast));
+        message.attributes.push(AddressAttribute::Broadcast(broadcast));
     }
     if ip.is_ipv6() {
         // Duplicate address detection would make the address unusable for a second.
@@ -128,12 +110,8 @@ pub(super) fn named(index: u32, address: IpNet) -> AddressMessage {
     };
     message.header.prefix_len = address.prefix_len();
     message.header.index = index;
-    message
-        .attributes
-        .push(AddressAttribute::Local(address.addr()));
-    message
-        .attributes
-        .push(AddressAttribute::Address(address.addr()));
+    message.attributes.push(AddressAttribute::Local(address.addr()));
+    message.attributes.push(AddressAttribute::Address(address.addr()));
     message
 }
 
@@ -143,26 +121,18 @@ mod tests {
     use std::time::Duration;
 
     fn terms() -> LeaseTerms {
-        LeaseTerms {
-            master_down: Duration::from_millis(3609),
-        }
+        LeaseTerms { master_down: Duration::from_millis(3609) }
     }
 
     fn vip(text: &str) -> VirtualAddress {
-        VirtualAddress {
-            address: text.parse().unwrap(),
-            ..VirtualAddress::host([0; 4].into())
-        }
+        VirtualAddress { address: text.parse().unwrap(), ..VirtualAddress::host([0; 4].into()) }
     }
 
     fn lifetimes(message: &AddressMessage) -> (u32, u32) {
-        let info = message
-            .attributes
-            .iter()
-            .find_map(|attribute| match attribute {
-                AddressAttribute::CacheInfo(info) => Some((info.ifa_preferred, info.ifa_valid)),
-                _ => None,
-            });
+        let info = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::CacheInfo(info) => Some((info.ifa_preferred, info.ifa_valid)),
+            _ => None,
+        });
         info.unwrap()
     }
 
@@ -185,14 +155,8 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_never_preferred_as_a_source() {
-        assert_eq!(
-            lifetimes(&leased(7, &vip("2001:db8::10/128"), terms())),
-            (0, 5)
-        );
-        assert_eq!(
-            lifetimes(&leased(7, &vip("192.0.2.10/32"), terms())),
-            (5, 5)
-        );
+        assert_eq!(lifetimes(&leased(7, &vip("2001:db8::10/128"), terms())), (0, 5));
+        assert_eq!(lifetimes(&leased(7, &vip("192.0.2.10/32"), terms())), (5, 5));
     }
 
     #[test]
@@ -205,11 +169,7 @@ mod tests {
         };
         let message = leased(7, &written, terms());
         assert_eq!(message.header.scope, AddressScope::Link);
-        assert!(
-            message
-                .attributes
-                .contains(&AddressAttribute::Label("eth0:1".into()))
-        );
+        assert!(message.attributes.contains(&AddressAttribute::Label("eth0:1".into())));
         let broadcast = AddressAttribute::Broadcast([192, 0, 2, 255].into());
         assert!(message.attributes.contains(&broadcast));
     }

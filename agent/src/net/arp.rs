@@ -40,19 +40,35 @@ mod tests {
 
     const MAC: [u8; 6] = [0xde, 0x0e, 0xd6, 0xe0, 0x54, 0x5f];
 
-    /// Captured from keepalived 2.2.7 on the wire: it announces 10.99.0.100 from `MAC`.
-    const CAPTURED: &str = "ffffffffffffde0ed6e0545f0806\
-                            0001080006040001de0ed6e0545f0a630064ffffffffffff0a630064";
+    /// keepalived 2.2.7 taking over two VIPs on 10.99.0.1, as captured on the wire.
+    const CAPTURE: &[u8] =
+        include_bytes!("../../../vrrp/tests/vectors/fixture-dual-master-v2.pcap");
 
-    fn bytes(hex: &str) -> Vec<u8> {
-        let digit = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-        (0..hex.len()).step_by(2).map(digit).collect()
+    /// The frames of a pcap file in this machine's byte order.
+    fn frames(mut file: &[u8]) -> Vec<&[u8]> {
+        let (head, rest) = file.split_at(24);
+        assert_eq!(head[..4], 0xa1b2_c3d4_u32.to_le_bytes());
+        file = rest;
+        let mut frames = Vec::new();
+        while let Some((record, rest)) = file.split_at_checked(16) {
+            let length = u32::from_le_bytes(record[8..12].try_into().unwrap());
+            let (frame, rest) = rest.split_at(length.try_into().unwrap());
+            frames.push(frame);
+            file = rest;
+        }
+        frames
     }
 
     #[test]
     fn our_announcement_is_byte_for_byte_that_of_keepalived() {
-        let ours = announcement(MAC, Ipv4Addr::new(10, 99, 0, 100));
-        assert_eq!(ours.as_slice(), bytes(CAPTURED));
+        let is_arp = |frame: &&&[u8]| frame[12..14] == [0x08, 0x06];
+        let captured: Vec<_> = frames(CAPTURE).iter().filter(is_arp).copied().collect();
+        assert!(captured.len() >= 20, "{} ARP frames", captured.len());
+        for frame in captured {
+            let mac = frame[6..12].try_into().unwrap();
+            let address: [u8; 4] = frame[28..32].try_into().unwrap();
+            assert_eq!(frame, announcement(mac, address.into()));
+        }
     }
 
     #[test]

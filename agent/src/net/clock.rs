@@ -24,9 +24,7 @@ pub struct SuspendWatch {
 impl SuspendWatch {
     /// Starts watching now.
     pub fn new() -> Self {
-        Self {
-            distance: distance(),
-        }
+        Self { distance: distance() }
     }
 
     /// How long the machine slept since the last call; `None` when it did not. Two to four clock
@@ -88,9 +86,7 @@ mod tests {
 
     #[test]
     fn a_sleep_is_reported_once_and_with_its_length() {
-        let mut watch = SuspendWatch {
-            distance: Duration::from_secs(7),
-        };
+        let mut watch = SuspendWatch { distance: Duration::from_secs(7) };
         let after = Duration::from_secs(7 + 30);
         assert_eq!(watch.judge(after), Some(Duration::from_secs(30)));
         assert_eq!(watch.judge(after), None);
@@ -98,9 +94,7 @@ mod tests {
 
     #[test]
     fn noise_never_adds_up_to_a_sleep() {
-        let mut watch = SuspendWatch {
-            distance: Duration::ZERO,
-        };
+        let mut watch = SuspendWatch { distance: Duration::ZERO };
         for step in 1..100 {
             assert_eq!(watch.judge(Duration::from_millis(10 * step)), None);
         }

@@ -34,9 +34,7 @@ impl Actor {
         let next = |place: &Place| {
             let holding = self.holdings.get(place)?;
             let due = holding.not_before.is_none_or(|time| time <= now);
-            let step = holding
-                .step(self.ground(place))
-                .filter(|step| due && wanted(*step))?;
+            let step = holding.step(self.ground(place)).filter(|step| due && wanted(*step))?;
             Some((place.clone(), step))
         };
         self.dirty.iter().filter_map(next).take(limit).collect()
@@ -58,22 +56,9 @@ impl Actor {
             if !self.vouched(beat, now, terms) || !self.protect_secondaries(&place, index).await {
                 continue;
             }
-            let lease = Lease {
-                renewed: now,
-                terms,
-            };
-            let tenancy = Tenancy {
-                index,
-                lease,
-                spec,
-                tampered: false,
-            };
-            claims.push(Claiming {
-                place,
-                claim,
-                tenancy,
-                messages: 1,
-            });
+            let lease = Lease { renewed: now, terms };
+            let tenancy = Tenancy { index, lease, spec, tampered: false };
+            claims.push(Claiming { place, claim, tenancy, messages: 1 });
         }
         let mut messages = Vec::with_capacity(claims.len());
         for claiming in &mut claims {
@@ -88,12 +73,7 @@ impl Actor {
     }
 
     fn claimed(&mut self, claiming: Claiming, position: usize, result: Result<(), Errno>) {
-        let Claiming {
-            place,
-            claim,
-            tenancy,
-            ..
-        } = claiming;
+        let Claiming { place, claim, tenancy, .. } = claiming;
         let now = clock::now();
         let Some(holding) = self.holdings.get_mut(&place) else {
             return;
@@ -101,8 +81,7 @@ impl Actor {
         match result {
             Ok(()) => {
                 let kernel = (tenancy.index, place.address);
-                self.mirror
-                    .put_address(Seen::leased(kernel.0, kernel.1, tenancy.lease.terms));
+                self.mirror.put_address(Seen::leased(kernel.0, kernel.1, tenancy.lease.terms));
                 self.held.insert(kernel, place.clone());
                 let drift = match claim {
                     Claim::Relet => Some(Drift::Changed),
@@ -213,11 +192,7 @@ impl Actor {
         let mut settled = Vec::new();
         for place in &self.dirty {
             let ground = self.ground(place);
-            if self
-                .holdings
-                .get(place)
-                .is_none_or(|holding| holding.step(ground).is_none())
-            {
+            if self.holdings.get(place).is_none_or(|holding| holding.step(ground).is_none()) {
                 settled.push(place.clone());
             }
         }
@@ -225,11 +200,7 @@ impl Actor {
             self.report_foreign(&place);
             self.touch(&place);
             self.dirty.remove(&place);
-            if self
-                .holdings
-                .get(&place)
-                .is_some_and(|holding| holding.is_over())
-            {
+            if self.holdings.get(&place).is_some_and(|holding| holding.is_over()) {
                 self.holdings.remove(&place);
             }
         }
@@ -239,10 +210,7 @@ impl Actor {
         // An interface that is going away takes its addresses along; there is news coming.
         if error != Errno::NODEV {
             let (address, interface) = (place.address, &place.interface);
-            self.fail(
-                place,
-                Fault::kernel(&format!("{verb} {address} on {interface}"), error),
-            );
+            self.fail(place, Fault::kernel(&format!("{verb} {address} on {interface}"), error));
         } else if let Some(holding) = self.holdings.get_mut(place) {
             holding.not_before = Some(clock::now() + RETRY);
         }
@@ -257,11 +225,7 @@ impl Actor {
         if holding.fault.as_ref() != Some(&fault) {
             let address = Some(place.address.addr());
             for instance in holding.wants.keys().cloned() {
-                self.events.send(Event::Failed {
-                    instance,
-                    address,
-                    fault: fault.clone(),
-                });
+                self.events.send(Event::Failed { instance, address, fault: fault.clone() });
             }
             holding.fault = Some(fault);
         }
@@ -273,23 +237,14 @@ impl Actor {
         };
         let address = place.address.addr();
         for instance in holding.wants.keys().cloned() {
-            self.events.send(Event::Drift {
-                instance,
-                address,
-                what,
-            });
+            self.events.send(Event::Drift { instance, address, what });
         }
     }
 }
 
 /// The messages of a claim; the last one adds.
 fn push_claim(claiming: &Claiming, messages: &mut Vec<(RouteNetlinkMessage, u16)>) -> usize {
-    let Claiming {
-        place,
-        claim,
-        tenancy,
-        ..
-    } = claiming;
+    let Claiming { place, claim, tenancy, .. } = claiming;
     let add = address::leased(tenancy.index, &tenancy.spec, tenancy.lease.terms);
     let add = RouteNetlinkMessage::NewAddress(add);
     match claim {

@@ -8,19 +8,13 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     #[error("cannot open the netlink socket for {what}")]
-    Netlink {
-        what: &'static str,
-        source: io::Error,
-    },
+    Netlink { what: &'static str, source: io::Error },
     #[error("the net thread died while it started")]
     Died,
     #[error("cannot start the net thread")]
     Thread { source: io::Error },
     #[error("cannot read the kernel's {what}")]
-    Dump {
-        what: &'static str,
-        source: io::Error,
-    },
+    Dump { what: &'static str, source: io::Error },
 }
 
 /// One refusal: what was tried, why it failed, and the remedy. Plain text, because it travels to
@@ -54,11 +48,7 @@ impl Fault {
             }
             _ => "the agent keeps trying",
         };
-        Self {
-            what: what.to_owned(),
-            error: error.to_string(),
-            remedy,
-        }
+        Self { what: what.to_owned(), error: error.to_string(), remedy }
     }
 
     /// A setting below `/proc/sys` that cannot be read or written.
@@ -71,11 +61,7 @@ impl Fault {
             _ => "see that the interface exists and /proc/sys is mounted",
         };
         let what = format!("set net.ipv4.conf.{interface}.{key}");
-        Self {
-            what,
-            error: error.to_string(),
-            remedy,
-        }
+        Self { what, error: error.to_string(), remedy }
     }
 
     /// The ledger on disk.

@@ -40,20 +40,12 @@ pub enum Event {
     /// instance is desired anew.
     LeaseExpired { instance: Name, address: IpAddr },
     /// Somebody else had a hand in an address.
-    Drift {
-        instance: Name,
-        address: IpAddr,
-        what: Drift,
-    },
+    Drift { instance: Name, address: IpAddr, what: Drift },
     /// Once, at the start: what a former incarnation left in the kernel. Desired in time it is
     /// taken over without interruption; else it goes at [`super::Request::Reconcile`].
     Owned(Vec<Leftover>),
     /// The kernel refused. Retried; reported again only when the fault changes.
-    Failed {
-        instance: Name,
-        address: Option<IpAddr>,
-        fault: Fault,
-    },
+    Failed { instance: Name, address: Option<IpAddr>, fault: Fault },
     /// Something about the net thread itself, such as a ledger that cannot be written.
     Warning(Fault),
     /// The net thread has let go of everything and ended. Nothing follows.
@@ -69,8 +61,6 @@ pub enum Drift {
     Changed,
     /// The address is there and not ours: never leased, changed or removed.
     Foreign,
-    /// Deleted the local route of a handover; it was added again.
-    RouteDeleted,
 }
 
 impl std::fmt::Display for Drift {
@@ -79,7 +69,6 @@ impl std::fmt::Display for Drift {
             Self::Deleted => "another program deleted it; added again in place",
             Self::Changed => "another program changed its lifetime; leased again",
             Self::Foreign => "the host has it already; left as it is",
-            Self::RouteDeleted => "another program deleted its handover route; added again",
         })
     }
 }
@@ -134,15 +123,11 @@ impl Event {
             Self::LeaseExpired { instance, address } => {
                 Subject::LeaseExpired(instance.clone(), *address)
             }
-            Self::Drift {
-                instance,
-                address,
-                what,
-            } => Subject::Drift(instance.clone(), *address, *what),
+            Self::Drift { instance, address, what } => {
+                Subject::Drift(instance.clone(), *address, *what)
+            }
             Self::Owned(_) => Subject::Owned,
-            Self::Failed {
-                instance, address, ..
-            } => Subject::Failed(instance.clone(), *address),
+            Self::Failed { instance, address, .. } => Subject::Failed(instance.clone(), *address),
             Self::Warning(fault) => Subject::Warning(fault.what.clone()),
             Self::Stopped => Subject::Stopped,
         }
@@ -235,10 +220,7 @@ impl EventSender {
 /// An empty queue.
 pub(super) fn queue() -> io::Result<(EventSender, Events)> {
     let ready = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-    let shared = Arc::new(Shared {
-        unread: Mutex::default(),
-        ready,
-    });
+    let shared = Arc::new(Shared { unread: Mutex::default(), ready });
     Ok((EventSender(Arc::clone(&shared)), Events(shared)))
 }
 
@@ -257,11 +239,7 @@ mod tests {
     }
 
     fn truth(instance: &str, settled: bool) -> Event {
-        Event::Truth {
-            instance: name(instance),
-            addresses: Vec::new(),
-            settled,
-        }
+        Event::Truth { instance: name(instance), addresses: Vec::new(), settled }
     }
 
     #[test]
@@ -292,9 +270,7 @@ mod tests {
     #[test]
     fn a_claim_taken_back_before_it_was_read_is_never_seen() {
         let (sender, events) = queue().unwrap();
-        sender.send(Event::Claimed {
-            instance: name("a"),
-        });
+        sender.send(Event::Claimed { instance: name("a") });
         sender.retract_claim(&name("a"));
         assert!(!is_readable(&events));
         assert_eq!(events.try_recv(), None);
@@ -304,9 +280,7 @@ mod tests {
     fn a_full_queue_counts_what_it_drops() {
         let (sender, events) = queue().unwrap();
         for number in 0..=CAPACITY {
-            sender.send(Event::InterfaceGone {
-                name: number.to_string(),
-            });
+            sender.send(Event::InterfaceGone { name: number.to_string() });
         }
         assert_eq!(events.lost(), 1);
     }

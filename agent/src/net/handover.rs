@@ -85,8 +85,6 @@ impl Actor {
                 needed.insert((tenancy.index, Key::PromoteSecondaries));
             }
         }
-        self.unwritten |= self
-            .settings
-            .release(|index, key| needed.contains(&(index, key)));
+        self.unwritten |= self.settings.release(|index, key| needed.contains(&(index, key)));
     }
 }

@@ -71,28 +71,16 @@ impl Inbox {
         let order = std::mem::take(&mut pending.order);
         let mut wishes = std::mem::take(&mut pending.wishes);
         let once = pending.once;
-        pending.once = Once {
-            reconcile: false,
-            watch_interfaces: false,
-            ..once
-        };
+        pending.once = Once { reconcile: false, watch_interfaces: false, ..once };
         drop(pending);
         let take = |name: Name| wishes.remove(&name).map(|wish| (name, wish));
-        Batch {
-            wishes: order.into_iter().filter_map(take).collect(),
-            once,
-        }
+        Batch { wishes: order.into_iter().filter_map(take).collect(), once }
     }
 
     /// Whether [`Self::take`] would find something.
     pub(super) fn has_post(&self) -> bool {
         let pending = self.lock();
-        let Once {
-            reconcile,
-            watch_interfaces,
-            shutdown,
-            abandoned,
-        } = pending.once;
+        let Once { reconcile, watch_interfaces, shutdown, abandoned } = pending.once;
         !pending.order.is_empty() || reconcile || watch_interfaces || shutdown || abandoned
     }
 
@@ -140,34 +128,19 @@ mod tests {
             interface: "eth0".into(),
             addresses: Arc::new([]),
             custody,
-            lease: LeaseTerms {
-                master_down: Duration::from_secs(3),
-            },
+            lease: LeaseTerms { master_down: Duration::from_secs(3) },
         }
     }
 
     #[test]
     fn a_later_wish_of_an_instance_replaces_its_earlier_one() {
         let inbox = Inbox::default();
-        inbox
-            .post(Request::Desire(desire("a", Custody::Serving)))
-            .unwrap();
-        inbox
-            .post(Request::Desire(desire("b", Custody::Serving)))
-            .unwrap();
-        inbox
-            .post(Request::Desire(desire("a", Custody::None)))
-            .unwrap();
+        inbox.post(Request::Desire(desire("a", Custody::Serving))).unwrap();
+        inbox.post(Request::Desire(desire("b", Custody::Serving))).unwrap();
+        inbox.post(Request::Desire(desire("a", Custody::None))).unwrap();
         let batch = inbox.take();
-        let seen: Vec<_> = batch
-            .wishes
-            .into_iter()
-            .map(|(_, wish)| wish.unwrap())
-            .collect();
-        assert_eq!(
-            seen,
-            [desire("a", Custody::None), desire("b", Custody::Serving)]
-        );
+        let seen: Vec<_> = batch.wishes.into_iter().map(|(_, wish)| wish.unwrap()).collect();
+        assert_eq!(seen, [desire("a", Custody::None), desire("b", Custody::Serving)]);
         assert!(!inbox.has_post());
     }
 
@@ -175,18 +148,11 @@ mod tests {
     fn a_full_inbox_says_so_and_still_takes_news_of_what_it_holds() {
         let inbox = Inbox::default();
         for number in 0..CAPACITY {
-            inbox
-                .post(Request::Desire(desire(
-                    &format!("i{number}"),
-                    Custody::None,
-                )))
-                .unwrap();
+            inbox.post(Request::Desire(desire(&format!("i{number}"), Custody::None))).unwrap();
         }
         let more = inbox.post(Request::Desire(desire("more", Custody::None)));
         assert_eq!(more, Err(RequestError::Full(CAPACITY)));
-        inbox
-            .post(Request::Desire(desire("i0", Custody::Serving)))
-            .unwrap();
+        inbox.post(Request::Desire(desire("i0", Custody::Serving))).unwrap();
     }
 
     #[test]

@@ -47,12 +47,9 @@ impl Told {
     pub(super) fn update(&mut self, now: impl IntoIterator<Item = InterfaceState>) -> Vec<Event> {
         let now: BTreeMap<_, _> = now.into_iter().map(|it| (it.name.clone(), it)).collect();
         let gone = self.0.keys().filter(|name| !now.contains_key(*name));
-        let mut events: Vec<_> = gone
-            .map(|name| Event::InterfaceGone { name: name.clone() })
-            .collect();
-        let changed = now
-            .values()
-            .filter(|state| self.0.get(&state.name) != Some(state));
+        let mut events: Vec<_> =
+            gone.map(|name| Event::InterfaceGone { name: name.clone() }).collect();
+        let changed = now.values().filter(|state| self.0.get(&state.name) != Some(state));
         events.extend(changed.map(|state| Event::Interface(state.clone())));
         self.0 = now;
         events
@@ -80,20 +77,11 @@ mod tests {
         let mut told = Told::default();
         let (a, b) = (state("a", 1, true), state("b", 2, true));
         let first = told.update([a.clone(), b.clone()]);
-        assert_eq!(
-            first,
-            [Event::Interface(a.clone()), Event::Interface(b.clone())]
-        );
+        assert_eq!(first, [Event::Interface(a.clone()), Event::Interface(b.clone())]);
         assert_eq!(told.update([a.clone(), b]), []);
         let down = state("b", 2, false);
-        assert_eq!(
-            told.update([a.clone(), down.clone()]),
-            [Event::Interface(down)]
-        );
-        assert_eq!(
-            told.update([a]),
-            [Event::InterfaceGone { name: "b".into() }]
-        );
+        assert_eq!(told.update([a.clone(), down.clone()]), [Event::Interface(down)]);
+        assert_eq!(told.update([a]), [Event::InterfaceGone { name: "b".into() }]);
     }
 
     #[test]
@@ -102,9 +90,7 @@ mod tests {
         told.update([state("eth0", 2, true)]);
         let renamed = state("wan0", 2, true);
         let events = told.update([renamed.clone()]);
-        let gone = Event::InterfaceGone {
-            name: "eth0".into(),
-        };
+        let gone = Event::InterfaceGone { name: "eth0".into() };
         assert_eq!(events, [gone, Event::Interface(renamed)]);
     }
 }

@@ -27,9 +27,7 @@ impl LeaseTerms {
     pub fn valid(self) -> Duration {
         let period = (self.master_down / 4).max(SHORTEST_PERIOD);
         let whole = self.master_down.saturating_add(period);
-        let seconds = whole
-            .as_secs()
-            .saturating_add(u64::from(whole.subsec_nanos() > 0));
+        let seconds = whole.as_secs().saturating_add(u64::from(whole.subsec_nanos() > 0));
         // One below the kernel's word for "forever".
         Duration::from_secs(seconds.min(u64::from(u32::MAX) - 1)).max(SHORTEST)
     }
@@ -80,9 +78,7 @@ mod tests {
     use super::*;
 
     fn terms(master_down_ms: u64) -> LeaseTerms {
-        LeaseTerms {
-            master_down: Duration::from_millis(master_down_ms),
-        }
+        LeaseTerms { master_down: Duration::from_millis(master_down_ms) }
     }
 
     #[test]
@@ -100,16 +96,8 @@ mod tests {
         ];
         for (master_down, valid, period) in table {
             let terms = terms(master_down);
-            assert_eq!(
-                terms.valid(),
-                Duration::from_secs(valid),
-                "master down {master_down} ms"
-            );
-            assert_eq!(
-                terms.period(),
-                Duration::from_millis(period),
-                "{master_down} ms"
-            );
+            assert_eq!(terms.valid(), Duration::from_secs(valid), "master down {master_down} ms");
+            assert_eq!(terms.period(), Duration::from_millis(period), "{master_down} ms");
         }
     }
 
@@ -125,19 +113,14 @@ mod tests {
 
     #[test]
     fn an_absurd_interval_never_becomes_a_lease_for_ever() {
-        let forever = LeaseTerms {
-            master_down: Duration::MAX,
-        };
+        let forever = LeaseTerms { master_down: Duration::MAX };
         assert!(forever.valid_seconds() < u32::MAX);
     }
 
     #[test]
     fn a_loss_before_the_end_is_somebody_elses_doing_and_after_it_an_expiry() {
         let start = Time::from_nanos(1_000_000_000);
-        let lease = Lease {
-            renewed: start,
-            terms: terms(3609),
-        };
+        let lease = Lease { renewed: start, terms: terms(3609) };
         assert!(!lease.may_have_expired(start + Duration::from_millis(4800)));
         assert!(lease.may_have_expired(start + Duration::from_millis(4950)));
         assert!(lease.may_have_expired(start + Duration::from_secs(5)));

@@ -36,10 +36,7 @@ impl Ledger {
     /// What the former incarnation wrote during this boot; empty when there is nothing usable.
     /// The error is for a warning: without a ledger the marks in the kernel still tell.
     pub(super) fn read(state_dir: &Path, boot: &str) -> (Self, Option<io::Error>) {
-        let fresh = Self {
-            boot: boot.to_owned(),
-            ..Self::default()
-        };
+        let fresh = Self { boot: boot.to_owned(), ..Self::default() };
         let text = match fs::read(state_dir.join(FILE)) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (fresh, None),
@@ -108,12 +105,7 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("net-ledger".into())
             .spawn(move || serve(&state_dir, &theirs, &report))?;
-        Ok(Self {
-            shared,
-            number: 0,
-            outcome,
-            thread: Some(thread),
-        })
+        Ok(Self { shared, number: 0, outcome, thread: Some(thread) })
     }
 
     /// Has `ledger` written soon, in place of an unwritten one. Returns its number.
@@ -152,9 +144,8 @@ fn serve(state_dir: &Path, shared: &Shared, report: &watch::Sender<Outcome>) {
     let (slot, posted) = &**shared;
     loop {
         let idle = |slot: &mut Slot| slot.latest.is_none() && !slot.closed;
-        let mut waiting = posted
-            .wait_while(lock(slot), idle)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut waiting =
+            posted.wait_while(lock(slot), idle).unwrap_or_else(PoisonError::into_inner);
         let Some((number, ledger)) = waiting.latest.take() else {
             return;
         };
@@ -179,11 +170,7 @@ mod tests {
                 interface: "eth0".into(),
                 address: "192.0.2.10/32".parse().unwrap(),
             }],
-            settings: vec![Borrowed {
-                interface: "eth0".into(),
-                key: Key::ArpIgnore,
-                was: 0,
-            }],
+            settings: vec![Borrowed { interface: "eth0".into(), key: Key::ArpIgnore, was: 0 }],
         }
     }
 
@@ -208,13 +195,7 @@ mod tests {
         write(dir.path(), &serde_json::to_vec(&ledger("last")).unwrap()).unwrap();
         let (read, error) = Ledger::read(dir.path(), "this");
         assert!(error.is_none());
-        assert_eq!(
-            read,
-            Ledger {
-                boot: "this".into(),
-                ..Ledger::default()
-            }
-        );
+        assert_eq!(read, Ledger { boot: "this".into(), ..Ledger::default() });
     }
 
     #[test]
@@ -231,9 +212,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut writer = Writer::start(file.join("below")).unwrap();
             let number = writer.put(ledger("this"));

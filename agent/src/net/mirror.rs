@@ -31,9 +31,7 @@ impl Mirror {
 
     pub(super) fn replace_addresses(&mut self, addresses: impl IntoIterator<Item = Seen>) {
         self.addresses.clear();
-        addresses
-            .into_iter()
-            .for_each(|seen| self.put_address(seen));
+        addresses.into_iter().for_each(|seen| self.put_address(seen));
     }
 
     pub(super) fn put_link(&mut self, link: Link) {
@@ -62,8 +60,7 @@ impl Mirror {
         let next = self.next;
         self.next += 1;
         let slot = self.addresses.entry((seen.index, seen.address));
-        slot.and_modify(|(_, old)| old.clone_from(&seen))
-            .or_insert((next, seen));
+        slot.and_modify(|(_, old)| old.clone_from(&seen)).or_insert((next, seen));
     }
 
     pub(super) fn remove_address(&mut self, index: u32, address: IpNet) {
@@ -94,10 +91,7 @@ impl Mirror {
     pub(super) fn addresses_of(&self, index: u32) -> Vec<&Seen> {
         // The smallest of all networks.
         let low = IpNet::from(Ipv4Net::default());
-        let of_link = self
-            .addresses
-            .range((index, low)..)
-            .take_while(|((of, _), _)| *of == index);
+        let of_link = self.addresses.range((index, low)..).take_while(|((of, _), _)| *of == index);
         let mut found: Vec<_> = of_link.map(|(_, (order, seen))| (*order, seen)).collect();
         found.sort_unstable_by_key(|(order, _)| *order);
         found.into_iter().map(|(_, seen)| seen).collect()
@@ -107,9 +101,7 @@ impl Mirror {
     /// same address with another prefix for a different one.
     pub(super) fn entries(&self, index: u32, ip: IpAddr) -> impl Iterator<Item = &Seen> {
         let widest = IpNet::new(ip, 0).unwrap_or(IpNet::from(ip));
-        let entries = self
-            .addresses
-            .range((index, widest)..=(index, IpNet::from(ip)));
+        let entries = self.addresses.range((index, widest)..=(index, IpNet::from(ip)));
         entries.map(|(_, (_, seen))| seen)
     }
 }
@@ -119,12 +111,7 @@ mod tests {
     use super::*;
 
     fn seen(index: u32, text: &str) -> Seen {
-        Seen {
-            index,
-            address: text.parse().unwrap(),
-            valid: None,
-            mark: None,
-        }
+        Seen { index, address: text.parse().unwrap(), valid: None, mark: None }
     }
 
     fn mirror(addresses: &[(u32, &str)]) -> Mirror {
@@ -151,15 +138,9 @@ mod tests {
         let mut mirror = mirror(&[(2, "192.0.2.9/24"), (2, "192.0.2.1/24"), (2, "fe80::1/64")]);
         mirror.put_address(seen(2, "10.0.0.1/8"));
         mirror.put_address(seen(2, "192.0.2.1/24"));
-        let order: Vec<_> = mirror
-            .addresses_of(2)
-            .iter()
-            .map(|it| it.address.to_string())
-            .collect();
-        assert_eq!(
-            order,
-            ["192.0.2.9/24", "192.0.2.1/24", "fe80::1/64", "10.0.0.1/8"]
-        );
+        let order: Vec<_> =
+            mirror.addresses_of(2).iter().map(|it| it.address.to_string()).collect();
+        assert_eq!(order, ["192.0.2.9/24", "192.0.2.1/24", "fe80::1/64", "10.0.0.1/8"]);
     }
 
     #[test]

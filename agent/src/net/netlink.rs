@@ -75,22 +75,12 @@ impl Netlink {
         connection.set_forward_ack(true);
         connection.set_forward_done(true);
         let port = prepare(&mut connection).map_err(fail("requests"))?;
-        let groups = [
-            MulticastGroup::Link,
-            MulticastGroup::Ipv4Ifaddr,
-            MulticastGroup::Ipv6Ifaddr,
-        ];
+        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
         let (mut watcher, _, news) =
             rtnetlink::new_multicast_connection(&groups).map_err(fail("news"))?;
         filter(&mut watcher, port).map_err(fail("news"))?;
         let tasks = [tokio::spawn(connection), tokio::spawn(watcher)];
-        Ok(Self {
-            requests,
-            port,
-            news,
-            tasks,
-            broken: false,
-        })
+        Ok(Self { requests, port, news, tasks, broken: false })
     }
 
     /// Sends `messages` with `flags` (and `REQUEST | ACK`), in order. One result for each.

@@ -104,22 +104,12 @@ pub(super) enum Step {
 impl Holding {
     pub(super) fn goal(&self) -> Goal<'_> {
         let valid = |want: &&Want| !want.expired;
-        let serving = self
-            .wants
-            .values()
-            .filter(|want| want.custody == Custody::Serving);
-        if let Some(want) = serving
-            .filter(valid)
-            .max_by_key(|want| want.terms.master_down)
-        {
+        let serving = self.wants.values().filter(|want| want.custody == Custody::Serving);
+        if let Some(want) = serving.filter(valid).max_by_key(|want| want.terms.master_down) {
             return Goal::Serving(want);
         }
         let silent = |want: &Want| want.custody == Custody::Silent;
-        if self.wants.values().any(silent) {
-            Goal::Silent
-        } else {
-            Goal::Nothing
-        }
+        if self.wants.values().any(silent) { Goal::Silent } else { Goal::Nothing }
     }
 
     /// The next step towards the goal; `None` when there is nothing to do.
@@ -149,9 +139,7 @@ impl Holding {
     fn let_go(&self, ground: Ground) -> Option<Step> {
         let held = self.address.as_ref().map(|it| it.index);
         let left = ground.index.filter(|_| ground.leftover);
-        held.or(left)
-            .map(Step::DropAddress)
-            .or(self.route.map(Step::DropRoute))
+        held.or(left).map(Step::DropAddress).or(self.route.map(Step::DropRoute))
     }
 
     /// Whether the kernel shows what is wanted.
@@ -172,31 +160,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const TERMS: LeaseTerms = LeaseTerms {
-        master_down: Duration::from_secs(3),
-    };
+    const TERMS: LeaseTerms = LeaseTerms { master_down: Duration::from_secs(3) };
 
     fn spec() -> VirtualAddress {
         VirtualAddress::host([192, 0, 2, 10].into())
     }
 
     fn holding(custody: Custody, address: Option<u32>, route: Option<u32>) -> Holding {
-        let want = Want {
-            custody,
-            terms: TERMS,
-            spec: spec(),
-            expired: false,
-        };
-        let lease = Lease {
-            renewed: Time::ZERO,
-            terms: TERMS,
-        };
-        let tenancy = |index| Tenancy {
-            index,
-            lease,
-            spec: spec(),
-            tampered: false,
-        };
+        let want = Want { custody, terms: TERMS, spec: spec(), expired: false };
+        let lease = Lease { renewed: Time::ZERO, terms: TERMS };
+        let tenancy = |index| Tenancy { index, lease, spec: spec(), tampered: false };
         Holding {
             wants: [("a".parse().unwrap(), want)].into(),
             address: address.map(tenancy),
@@ -205,24 +178,10 @@ mod tests {
         }
     }
 
-    const CLEAR: Ground = Ground {
-        index: Some(2),
-        foreign: false,
-        leftover: false,
-    };
-    const FOREIGN: Ground = Ground {
-        foreign: true,
-        ..CLEAR
-    };
-    const LEFT: Ground = Ground {
-        leftover: true,
-        ..CLEAR
-    };
-    const GONE: Ground = Ground {
-        index: None,
-        foreign: false,
-        leftover: false,
-    };
+    const CLEAR: Ground = Ground { index: Some(2), foreign: false, leftover: false };
+    const FOREIGN: Ground = Ground { foreign: true, ..CLEAR };
+    const LEFT: Ground = Ground { leftover: true, ..CLEAR };
+    const GONE: Ground = Ground { index: None, foreign: false, leftover: false };
 
     #[test]
     fn every_combination_of_wish_and_kernel_has_its_next_step() {
@@ -238,13 +197,7 @@ mod tests {
             (Serving, Some(3), None, CLEAR, Some(DropAddress(3))),
             (Serving, Some(3), None, GONE, Some(DropAddress(3))),
             // Back from a silent grace: the address first.
-            (
-                Serving,
-                None,
-                Some(2),
-                CLEAR,
-                Some(Take(2, Claim::Exclusive)),
-            ),
+            (Serving, None, Some(2), CLEAR, Some(Take(2, Claim::Exclusive))),
             (Serving, Some(2), Some(2), CLEAR, Some(DropRoute(2))),
             // Into a silent grace: the route first.
             (Silent, Some(2), None, CLEAR, Some(AddRoute(2))),
@@ -261,20 +214,14 @@ mod tests {
         ];
         for (custody, address, route, ground, step) in table {
             let seen = holding(custody, address, route).step(ground);
-            assert_eq!(
-                seen, step,
-                "{custody:?}, {address:?}, {route:?}, {ground:?}"
-            );
+            assert_eq!(seen, step, "{custody:?}, {address:?}, {route:?}, {ground:?}");
         }
     }
 
     #[test]
     fn an_expired_wish_holds_nothing_until_it_is_wished_anew() {
         let mut holding = holding(Custody::Serving, Some(2), None);
-        holding
-            .wants
-            .values_mut()
-            .for_each(|want| want.expired = true);
+        holding.wants.values_mut().for_each(|want| want.expired = true);
         assert_eq!(holding.step(CLEAR), Some(Step::DropAddress(2)));
         holding.address = None;
         assert_eq!(holding.step(CLEAR), None);
@@ -291,15 +238,8 @@ mod tests {
     #[test]
     fn the_longest_terms_of_two_instances_count() {
         let mut holding = holding(Custody::Serving, None, None);
-        let terms = LeaseTerms {
-            master_down: Duration::from_secs(30),
-        };
-        let other = Want {
-            custody: Custody::Serving,
-            terms,
-            spec: spec(),
-            expired: false,
-        };
+        let terms = LeaseTerms { master_down: Duration::from_secs(30) };
+        let other = Want { custody: Custody::Serving, terms, spec: spec(), expired: false };
         holding.wants.insert("b".parse().unwrap(), other);
         assert!(matches!(holding.goal(), Goal::Serving(want) if want.terms == terms));
     }
@@ -307,14 +247,8 @@ mod tests {
     #[test]
     fn a_changed_label_makes_the_address_anew() {
         let mut holding = holding(Custody::Serving, Some(2), None);
-        let labelled = VirtualAddress {
-            label: Some("eth0:1".into()),
-            ..spec()
-        };
-        holding
-            .wants
-            .values_mut()
-            .for_each(|want| want.spec = labelled.clone());
+        let labelled = VirtualAddress { label: Some("eth0:1".into()), ..spec() };
+        holding.wants.values_mut().for_each(|want| want.spec = labelled.clone());
         assert_eq!(holding.step(CLEAR), Some(Step::Claim(2, Claim::Remake)));
     }
 }

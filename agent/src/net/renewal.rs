@@ -51,11 +51,7 @@ impl Actor {
         let (mut four, mut six) = (CHUNK_V4, CHUNK_V6);
         let due = self.due.iter().take_while(|(at, _)| *at <= now);
         let chunk = due.take_while(|(_, place)| {
-            let room = if place.address.addr().is_ipv6() {
-                &mut six
-            } else {
-                &mut four
-            };
+            let room = if place.address.addr().is_ipv6() { &mut six } else { &mut four };
             std::mem::replace(room, room.saturating_sub(1)) > 0
         });
         let chunk: Vec<_> = chunk.map(|(_, place)| place.clone()).collect();
@@ -99,13 +95,7 @@ impl Actor {
             return None;
         }
         let message = address::leased(index, &spec, terms);
-        Some((
-            RouteNetlinkMessage::NewAddress(message),
-            Lease {
-                renewed: now,
-                terms,
-            },
-        ))
+        Some((RouteNetlinkMessage::NewAddress(message), Lease { renewed: now, terms }))
     }
 
     fn renewed(&mut self, place: &Place, lease: Lease, result: Result<(), Errno>) {
@@ -126,11 +116,7 @@ impl Actor {
     }
 
     fn unschedule(&mut self, place: &Place) {
-        if let Some(due) = self
-            .holdings
-            .get_mut(place)
-            .and_then(|holding| holding.due.take())
-        {
+        if let Some(due) = self.holdings.get_mut(place).and_then(|holding| holding.due.take()) {
             self.due.remove(&(due, place.clone()));
         }
     }

@@ -30,9 +30,7 @@ pub(super) fn local(index: u32, address: IpAddr) -> RouteMessage {
         kind: RouteType::Local,
         ..RouteHeader::default()
     };
-    message
-        .attributes
-        .push(RouteAttribute::Destination(destination));
+    message.attributes.push(RouteAttribute::Destination(destination));
     message.attributes.push(RouteAttribute::Oif(index));
     message
 }

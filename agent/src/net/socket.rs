@@ -30,8 +30,9 @@ const TOS: u32 = 0xc0;
 const PRIORITY: i32 = 7;
 /// The most that needs no CAP_NET_ADMIN (socket(7)).
 const PRIORITY_UNPRIVILEGED: i32 = 6;
-/// A second of stall at 250 instances and 10 ms, with the kernel's bookkeeping of each packet.
-const RECEIVE_BUFFER: usize = 16 << 20;
+/// About 8,000 adverts with the kernel's bookkeeping of each: three seconds of stall at 250
+/// instances and 100 ms. Not more: a flood may fill it.
+const RECEIVE_BUFFER: usize = 4 << 20;
 /// The largest advert (255 addresses and authentication, 1,036 bytes) with the largest IP header.
 const LARGEST: usize = 2048;
 
@@ -112,11 +113,7 @@ impl VrrpSocket {
             };
             let clocks = Clocks::read();
             let received = stamp.map_or(clocks.monotonic, |at| clocks.arrival(at, self.empty));
-            return Ok(Some(Packet {
-                envelope,
-                message: &self.buffer[payload],
-                received,
-            }));
+            return Ok(Some(Packet { envelope, message: &self.buffer[payload], received }));
         }
     }
 
@@ -148,9 +145,7 @@ impl VrrpSocket {
             return Err(io::ErrorKind::Unsupported.into());
         };
         let index = i32::try_from(self.index).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let in_addr = |address: Ipv4Addr| libc::in_addr {
-            s_addr: u32::from(address).to_be(),
-        };
+        let in_addr = |address: Ipv4Addr| libc::in_addr { s_addr: u32::from(address).to_be() };
         // The source by ip(7)'s IP_PKTINFO: bind(2) would also filter what is received.
         let from = libc::in_pktinfo {
             ipi_ifindex: index,
@@ -236,11 +231,7 @@ fn open_envelope(datagram: &[u8]) -> Option<(Envelope, Range<usize>)> {
     };
     let total = usize::from(u16::from_be_bytes([datagram[2], datagram[3]]));
     let end = total.clamp(header, datagram.len());
-    let envelope = Envelope {
-        source: address(12)?,
-        destination: address(16)?,
-        ttl: datagram[8],
-    };
+    let envelope = Envelope { source: address(12)?, destination: address(16)?, ttl: datagram[8] };
     Some((envelope, header..end))
 }
 

@@ -16,9 +16,7 @@ const MARKS_SINCE: (u32, u32) = (5, 18);
 /// Whether this kernel keeps the mark that we put on addresses.
 pub(super) fn kernel_marks_addresses() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .map(str::parse::<u32>);
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= MARKS_SINCE,
         _ => false,
@@ -30,9 +28,7 @@ impl Actor {
     /// lease; reports the addresses that are left.
     pub(super) async fn take_over(&mut self) -> Result<(), NetError> {
         let fail = |what| move |source| NetError::Dump { what, source };
-        self.read_kernel()
-            .await
-            .map_err(fail("links and addresses"))?;
+        self.read_kernel().await.map_err(fail("links and addresses"))?;
         self.remove_routes().await.map_err(fail("routes"))?;
         // Only now: with a route still there, ARP would be answered from here.
         for borrowed in std::mem::take(&mut self.former.settings) {
@@ -42,10 +38,7 @@ impl Actor {
                 self.events.send(Event::Warning(fault));
             }
         }
-        let left = self
-            .mirror
-            .addresses()
-            .filter(|seen| self.is_leftover(seen));
+        let left = self.mirror.addresses().filter(|seen| self.is_leftover(seen));
         let left = left.filter_map(|seen| {
             Some(Leftover {
                 interface: self.mirror.link(seen.index)?.name.clone(),
@@ -68,10 +61,7 @@ impl Actor {
             }
         }
         let delete = |(index, address): &(u32, std::net::IpAddr)| {
-            (
-                RouteNetlinkMessage::DelRoute(route::local(*index, *address)),
-                0,
-            )
+            (RouteNetlinkMessage::DelRoute(route::local(*index, *address)), 0)
         };
         let results = self.netlink.batch(stale.iter().map(delete).collect()).await;
         for ((index, address), result) in stale.into_iter().zip(results) {
@@ -79,13 +69,9 @@ impl Actor {
             if error == Errno::SRCH {
                 continue;
             }
-            let interface = self
-                .mirror
-                .link(index)
-                .map_or("?", |link| link.name.as_str());
+            let interface = self.mirror.link(index).map_or("?", |link| link.name.as_str());
             let what = format!("remove the handover route of {address} on {interface}");
-            self.events
-                .send(Event::Warning(Fault::kernel(&what, error)));
+            self.events.send(Event::Warning(Fault::kernel(&what, error)));
         }
         Ok(())
     }

@@ -81,11 +81,7 @@ impl Settings {
         }
         let was = read(interface, key)?;
         let interface = interface.to_owned();
-        let borrowed = (was < key.wanted()).then_some(Borrowed {
-            interface,
-            key,
-            was,
-        });
+        let borrowed = (was < key.wanted()).then_some(Borrowed { interface, key, was });
         self.borrowed.insert((index, key), borrowed);
         Ok(())
     }
@@ -123,11 +119,7 @@ impl Settings {
     /// An interface was renamed.
     pub(super) fn rename(&mut self, index: u32, name: &str) {
         let keys = (index, Key::ArpIgnore)..=(index, Key::PromoteSecondaries);
-        for borrowed in self
-            .borrowed
-            .range_mut(keys)
-            .filter_map(|(_, it)| it.as_mut())
-        {
+        for borrowed in self.borrowed.range_mut(keys).filter_map(|(_, it)| it.as_mut()) {
             name.clone_into(&mut borrowed.interface);
         }
     }
@@ -145,9 +137,7 @@ impl Settings {
 /// (the kernel takes either).
 pub(super) fn promotes_secondaries(interface: &str, settings: &Settings) -> bool {
     let key = Key::PromoteSecondaries;
-    let ours = settings
-        .borrowed()
-        .any(|it| it.interface == interface && it.key == key);
+    let ours = settings.borrowed().any(|it| it.interface == interface && it.key == key);
     let is_set = |name: &str| read(name, key).is_ok_and(|value| value != 0);
     is_set("all") || (is_set(interface) && !ours)
 }
@@ -155,16 +145,11 @@ pub(super) fn promotes_secondaries(interface: &str, settings: &Settings) -> bool
 /// Interface names hold no `/` (the kernel refuses them), and only names of existing interfaces
 /// come here.
 fn path(interface: &str, key: Key) -> PathBuf {
-    ["/proc/sys/net/ipv4/conf", interface, key.name()]
-        .iter()
-        .collect()
+    ["/proc/sys/net/ipv4/conf", interface, key.name()].iter().collect()
 }
 
 fn read(interface: &str, key: Key) -> io::Result<i32> {
-    fs::read_to_string(path(interface, key))?
-        .trim()
-        .parse()
-        .map_err(io::Error::other)
+    fs::read_to_string(path(interface, key))?.trim().parse().map_err(io::Error::other)
 }
 
 fn write(interface: &str, key: Key, value: i32) -> io::Result<()> {

@@ -77,10 +77,7 @@ fn run(
     report: &mpsc::SyncSender<Result<(), NetError>>,
 ) {
     let _farewell = Farewell { inbox, events };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(source) => {
             let _ = report.send(Err(NetError::Thread { source }));

@@ -21,10 +21,7 @@ pub(super) struct Clocks {
 impl Clocks {
     pub(super) fn read() -> Self {
         let realtime = nanos(ClockId::Realtime);
-        Self {
-            monotonic: Time::from_nanos(nanos(ClockId::Monotonic)),
-            realtime,
-        }
+        Self { monotonic: Time::from_nanos(nanos(ClockId::Monotonic)), realtime }
     }
 
     /// When a packet stamped `stamp` arrived, knowing that it was not there at `empty`.
@@ -39,10 +36,8 @@ impl Clocks {
 mod tests {
     use super::*;
 
-    const NOW: Clocks = Clocks {
-        monotonic: Time::from_nanos(5_000_000),
-        realtime: 1_700_000_000_000_000_000,
-    };
+    const NOW: Clocks =
+        Clocks { monotonic: Time::from_nanos(5_000_000), realtime: 1_700_000_000_000_000_000 };
 
     #[test]
     fn a_packet_that_waited_is_dated_back_by_its_wait() {
@@ -52,10 +47,7 @@ mod tests {
 
     #[test]
     fn a_wall_clock_stepped_back_never_dates_a_packet_into_the_future() {
-        assert_eq!(
-            NOW.arrival(NOW.realtime + 1_000_000, Time::ZERO),
-            NOW.monotonic
-        );
+        assert_eq!(NOW.arrival(NOW.realtime + 1_000_000, Time::ZERO), NOW.monotonic);
     }
 
     #[test]

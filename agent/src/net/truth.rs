@@ -25,33 +25,21 @@ impl Actor {
             };
             if claims && served {
                 instance.claimed = true;
-                self.events.send(Event::Claimed {
-                    instance: name.clone(),
-                });
+                self.events.send(Event::Claimed { instance: name.clone() });
             }
             if !told {
                 instance.told = Some(truth.clone());
                 let (addresses, settled) = truth;
-                self.events.send(Event::Truth {
-                    instance: name,
-                    addresses,
-                    settled,
-                });
+                self.events.send(Event::Truth { instance: name, addresses, settled });
             }
         }
     }
 
     fn truth(&self, instance: &Instance) -> (Vec<AddressReport>, bool) {
-        let addresses = instance
-            .places
-            .iter()
-            .map(|place| self.report(place))
-            .collect();
+        let addresses = instance.places.iter().map(|place| self.report(place)).collect();
         let settled = |place: &Place| {
             let ground = self.ground(place);
-            self.holdings
-                .get(place)
-                .is_none_or(|holding| holding.is_settled(ground))
+            self.holdings.get(place).is_none_or(|holding| holding.is_settled(ground))
         };
         (addresses, instance.places.iter().all(settled))
     }
@@ -59,29 +47,17 @@ impl Actor {
     fn report(&self, place: &Place) -> AddressReport {
         let address = place.address.addr();
         let index = self.mirror.index_of(&place.interface);
-        let mut entries = index
-            .into_iter()
-            .flat_map(|index| self.mirror.entries(index, address));
-        let ours = self
-            .holdings
-            .get(place)
-            .is_some_and(|holding| holding.address.is_some());
+        let mut entries = index.into_iter().flat_map(|index| self.mirror.entries(index, address));
+        let ours = self.holdings.get(place).is_some_and(|holding| holding.address.is_some());
         let in_kernel = entries.next().is_some();
         let foreign = !ours && self.ground(place).foreign;
-        AddressReport {
-            address,
-            in_kernel,
-            foreign,
-        }
+        AddressReport { address, in_kernel, foreign }
     }
 
     /// On its interface, by whomever.
     fn is_served(&self, place: &Place) -> bool {
         let ground = self.ground(place);
-        let held = self
-            .holdings
-            .get(place)
-            .and_then(|holding| holding.address.as_ref());
+        let held = self.holdings.get(place).and_then(|holding| holding.address.as_ref());
         held.map_or(ground.foreign, |held| Some(held.index) == ground.index)
     }
 
@@ -98,15 +74,9 @@ impl Actor {
         }
         while self.release().await {}
         self.put_settings_back();
-        let stale = self
-            .mirror
-            .addresses()
-            .filter(|seen| self.is_leftover(seen));
+        let stale = self.mirror.addresses().filter(|seen| self.is_leftover(seen));
         let delete = stale.map(|seen| {
-            (
-                RouteNetlinkMessage::DelAddress(address::named(seen.index, seen.address)),
-                0,
-            )
+            (RouteNetlinkMessage::DelAddress(address::named(seen.index, seen.address)), 0)
         });
         let delete = delete.collect();
         self.netlink.batch(delete).await;

@@ -64,11 +64,7 @@ impl Actor {
         for (index, address) in held {
             self.give_up(index, address);
         }
-        for holding in self
-            .holdings
-            .values_mut()
-            .filter(|it| it.route == Some(index))
-        {
+        for holding in self.holdings.values_mut().filter(|it| it.route == Some(index)) {
             holding.route = None;
         }
         if let Some(name) = name {
@@ -81,10 +77,7 @@ impl Actor {
     }
 
     fn touch_interface(&mut self, name: &str) {
-        let on_it = self
-            .holdings
-            .keys()
-            .filter(|place| &*place.interface == name);
+        let on_it = self.holdings.keys().filter(|place| &*place.interface == name);
         let places: Vec<_> = on_it.cloned().collect();
         places.iter().for_each(|place| self.touch(place));
     }
@@ -165,24 +158,16 @@ impl Actor {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot read the kernel's addresses; trying again");
+                self.postpone_resync();
                 return;
             }
         }
-        let held: Vec<_> = self
-            .held
-            .iter()
-            .map(|(at, place)| (*at, place.clone()))
-            .collect();
+        let held: Vec<_> = self.held.iter().map(|(at, place)| (*at, place.clone())).collect();
         for ((index, address), place) in held {
             let seen = self.mirror.address(index, address);
             match seen {
                 None => {
-                    let gone = Seen {
-                        index,
-                        address,
-                        valid: None,
-                        mark: None,
-                    };
+                    let gone = Seen { index, address, valid: None, mark: None };
                     self.lose(&gone);
                 }
                 Some(seen) if !self.is_leftover(seen) && self.marks => {
@@ -225,10 +210,7 @@ impl Actor {
         let wanted = |seen: &Seen| {
             let name = self.mirror.link(seen.index).map(|link| link.name.as_str());
             let interface = name.unwrap_or_default().into();
-            let holding = self.holdings.get(&Place {
-                interface,
-                address: seen.address,
-            });
+            let holding = self.holdings.get(&Place { interface, address: seen.address });
             holding.is_some_and(|holding| matches!(holding.goal(), Goal::Serving(_)))
         };
         let stale: Vec<_> = self
@@ -239,10 +221,7 @@ impl Actor {
             .map(|seen| (seen.index, seen.address))
             .collect();
         let delete = |(index, address): &(u32, ipnet::IpNet)| {
-            (
-                RouteNetlinkMessage::DelAddress(address::named(*index, *address)),
-                0,
-            )
+            (RouteNetlinkMessage::DelAddress(address::named(*index, *address)), 0)
         };
         let results = self.netlink.batch(stale.iter().map(delete).collect()).await;
         for ((index, address), result) in stale.into_iter().zip(results) {

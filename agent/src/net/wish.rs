@@ -28,15 +28,7 @@ impl Actor {
         let places = self.place_wants(&desire);
         let (mut claimed, told) = former.map_or((false, None), |it| (it.claimed, it.told));
         claimed &= serving;
-        self.instances.insert(
-            name.clone(),
-            Instance {
-                desire,
-                places,
-                claimed,
-                told,
-            },
-        );
+        self.instances.insert(name.clone(), Instance { desire, places, claimed, told });
         self.touched.insert(name);
     }
 
@@ -45,17 +37,9 @@ impl Actor {
         let mut places = Vec::with_capacity(desire.addresses.len());
         for spec in &*desire.addresses {
             let interface = spec.dev.as_deref().unwrap_or(&desire.interface).into();
-            let place = Place {
-                interface,
-                address: spec.address,
-            };
+            let place = Place { interface, address: spec.address };
             let (custody, terms) = (desire.custody, desire.lease);
-            let want = Want {
-                custody,
-                terms,
-                spec: spec.clone(),
-                expired: false,
-            };
+            let want = Want { custody, terms, spec: spec.clone(), expired: false };
             let holding = self.holdings.entry(place.clone()).or_default();
             holding.wants.insert(desire.instance.clone(), want);
             let other_terms = |held: &Tenancy| held.lease.terms != terms;

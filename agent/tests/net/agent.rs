@@ -25,10 +25,7 @@ struct Heart {
 impl Heart {
     fn new() -> Self {
         let heartbeat = Arc::new(Heartbeat::new());
-        let (beating, ended) = (
-            Arc::new(AtomicBool::new(true)),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let (beating, ended) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let (heart, beats, ends) = (heartbeat.clone(), beating.clone(), ended.clone());
         let thread = std::thread::spawn(move || {
             while !ends.load(Ordering::Relaxed) {
@@ -38,12 +35,7 @@ impl Heart {
                 std::thread::sleep(Heartbeat::INTERVAL / 4);
             }
         });
-        Self {
-            heartbeat,
-            beating,
-            ended,
-            thread: Some(thread),
-        }
+        Self { heartbeat, beating, ended, thread: Some(thread) }
     }
 }
 
@@ -70,16 +62,9 @@ impl Agent {
     pub(crate) fn start(namespace: &Namespace, state_dir: &Path) -> Self {
         let heart = Heart::new();
         let state_dir: PathBuf = state_dir.to_owned();
-        let options = Options {
-            state_dir,
-            heartbeat: heart.heartbeat.clone(),
-        };
+        let options = Options { state_dir, heartbeat: heart.heartbeat.clone() };
         let (net, events) = namespace.enter(|| Net::spawn(options)).unwrap();
-        Self {
-            net: Some(net),
-            events,
-            heart,
-        }
+        Self { net: Some(net), events, heart }
     }
 
     pub(crate) fn request(&self, request: Request) {
@@ -129,14 +114,7 @@ impl Agent {
                 seen.push(event);
             }
             let mut fds = [PollFd::new(&self.events, PollFlags::IN)];
-            poll(
-                &mut fds,
-                Some(&Timespec {
-                    tv_sec: 0,
-                    tv_nsec: 100_000_000,
-                }),
-            )
-            .unwrap();
+            poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 100_000_000 })).unwrap();
         }
         panic!("waited {GENEROUS:?} for {what}; seen: {seen:#?}");
     }
@@ -153,11 +131,7 @@ impl Agent {
     #[track_caller]
     pub(crate) fn expect_settled(&self, instance: &str, wanted_in_kernel: bool) {
         self.expect("a settled truth", |event| match event {
-            Event::Truth {
-                instance: name,
-                addresses,
-                settled: true,
-            } => {
+            Event::Truth { instance: name, addresses, settled: true } => {
                 let all = addresses.iter().all(|it| it.in_kernel == wanted_in_kernel);
                 (name.as_str() == instance && all).then_some(())
             }
@@ -188,14 +162,7 @@ impl Agent {
 }
 
 pub(crate) fn vip(text: &str) -> VirtualAddress {
-    let text = if text.contains('/') {
-        text.to_owned()
-    } else {
-        format!("{text}/32")
-    };
+    let text = if text.contains('/') { text.to_owned() } else { format!("{text}/32") };
     let any = VirtualAddress::host([0, 0, 0, 0].into());
-    VirtualAddress {
-        address: text.parse().unwrap(),
-        ..any
-    }
+    VirtualAddress { address: text.parse().unwrap(), ..any }
 }

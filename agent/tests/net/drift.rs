@@ -51,8 +51,7 @@ fn an_address_of_ours_made_permanent_by_somebody_is_leased_again_and_goes_when_w
     let agent = Agent::start(&pair.host, dir.path());
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect_claimed("a");
-    pair.host
-        .ip("addr change 10.77.0.100/32 dev eth0 valid_lft forever preferred_lft forever");
+    pair.host.ip("addr change 10.77.0.100/32 dev eth0 valid_lft forever preferred_lft forever");
     expect_drift(&agent, Drift::Changed);
     assert!(!pair.host.is_permanent("eth0", VIP));
     agent.desire("a", &["10.77.0.100"], Custody::None);

@@ -8,10 +8,7 @@ use vipfleet_vrrp::Custody;
 
 fn expect_foreign(agent: &Agent) {
     agent.expect("Drift::Foreign", |event| match event {
-        Event::Drift {
-            what: Drift::Foreign,
-            ..
-        } => Some(()),
+        Event::Drift { what: Drift::Foreign, .. } => Some(()),
         _ => None,
     });
 }
@@ -27,20 +24,13 @@ fn a_permanent_address_survives_every_sequence_including_a_crash_and_a_restart()
         expect_foreign(&agent);
         // It counts as served: the owner of an address (priority 255) is its MASTER.
         agent.expect("a foreign truth", |event| match event {
-            Event::Truth {
-                addresses,
-                settled: true,
-                ..
-            } => (addresses[0].in_kernel && addresses[0].foreign).then_some(()),
+            Event::Truth { addresses, settled: true, .. } => {
+                (addresses[0].in_kernel && addresses[0].foreign).then_some(())
+            }
             _ => None,
         });
         agent.request(Request::Reconcile);
-        for custody in [
-            Custody::Silent,
-            Custody::None,
-            Custody::Serving,
-            Custody::None,
-        ] {
+        for custody in [Custody::Silent, Custody::None, Custody::Serving, Custody::None] {
             agent.desire("a", &["10.77.0.100"], custody);
             std::thread::sleep(Duration::from_millis(50));
             assert!(is_untouched(), "{hosts_own} after {custody:?}");
@@ -58,11 +48,7 @@ fn a_permanent_address_survives_every_sequence_including_a_crash_and_a_restart()
         agent.shutdown();
         assert!(is_untouched(), "{hosts_own} after a restart and a shutdown");
         let shown = pair.host.ip("-o addr show dev eth0");
-        assert_eq!(
-            shown.matches("10.77.0.100").count(),
-            1,
-            "nothing was added beside it: {shown}"
-        );
+        assert_eq!(shown.matches("10.77.0.100").count(), 1, "nothing was added beside it: {shown}");
     }
 }
 
@@ -116,8 +102,6 @@ fn secondaries_of_the_host_survive_when_a_vip_with_a_subnet_goes() {
     agent.desire("a", &["10.88.0.100/24"], Custody::None);
     until("the VIP to go", || !pair.host.has("eth0", "10.88.0.100/24"));
     assert!(pair.host.is_permanent("eth0", "10.88.0.1/24"));
-    until("the setting to be put back", || {
-        pair.host.setting("eth0", "promote_secondaries") == 0
-    });
+    until("the setting to be put back", || pair.host.setting("eth0", "promote_secondaries") == 0);
     agent.shutdown();
 }

@@ -65,14 +65,9 @@ fn a_deleted_interface_is_told_gone_and_its_addresses_return_with_it() {
     pair.plug();
     let state = expect_state(&agent, "eth0 back", |state| state.running);
     assert_ne!(state.index, index);
-    until("the VIP to be back", || {
-        pair.host.has("eth0", "10.77.0.100/32")
-    });
+    until("the VIP to be back", || pair.host.has("eth0", "10.77.0.100/32"));
     std::thread::sleep(std::time::Duration::from_secs(4));
-    assert!(
-        pair.host.has("eth0", "10.77.0.100/32"),
-        "and renewed on the new interface"
-    );
+    assert!(pair.host.has("eth0", "10.77.0.100/32"), "and renewed on the new interface");
     let nobody = |event: &Event| matches!(event, Event::Drift { .. } | Event::LeaseExpired { .. });
     let unjust: Vec<_> = agent.drain().into_iter().filter(nobody).collect();
     assert_eq!(unjust, [], "nobody deleted anything");
@@ -86,9 +81,9 @@ fn an_interface_that_does_not_exist_yet_gets_its_address_when_it_comes() {
     let agent = Agent::start(&pair.host, dir.path());
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect("an unsettled truth", |event| match event {
-        Event::Truth {
-            addresses, settled, ..
-        } => (!settled && !addresses[0].in_kernel).then_some(()),
+        Event::Truth { addresses, settled, .. } => {
+            (!settled && !addresses[0].in_kernel).then_some(())
+        }
         _ => None,
     });
     pair.plug();
@@ -106,13 +101,9 @@ fn an_address_does_not_stay_on_an_interface_that_lost_its_name() {
     agent.expect_claimed("a");
     pair.host.ip("link set eth0 down");
     pair.host.ip("link set eth0 name wan0");
-    until("the VIP to leave", || {
-        !pair.host.has("wan0", "10.77.0.100/32")
-    });
+    until("the VIP to leave", || !pair.host.has("wan0", "10.77.0.100/32"));
     assert!(pair.host.is_permanent("wan0", "10.77.0.1/24"));
     pair.host.ip("link set wan0 name eth0");
-    until("the VIP to return", || {
-        pair.host.has("eth0", "10.77.0.100/32")
-    });
+    until("the VIP to return", || pair.host.has("eth0", "10.77.0.100/32"));
     agent.shutdown();
 }

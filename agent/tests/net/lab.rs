@@ -43,6 +43,8 @@ pub(crate) fn until(what: &str, mut seen: impl FnMut() -> bool) -> Duration {
 /// A network namespace with `lo` up.
 pub(crate) struct Namespace {
     name: String,
+    /// Somebody else's to remove.
+    joined: bool,
 }
 
 impl Namespace {
@@ -50,9 +52,14 @@ impl Namespace {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("vfnet-{}-{count}", std::process::id());
         run(&format!("ip netns add {name}"));
-        let namespace = Self { name };
+        let namespace = Self { name, joined: false };
         namespace.ip("link set lo up");
         namespace
+    }
+
+    /// A namespace that another process made and removes.
+    pub(crate) fn join(name: &str) -> Self {
+        Self { name: name.to_owned(), joined: true }
     }
 
     /// `ip <arguments>` inside.
@@ -69,9 +76,7 @@ impl Namespace {
                 setns(File::open(path).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
                 work()
             });
-            inside
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            inside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -86,14 +91,10 @@ impl Namespace {
 
     pub(crate) fn mac(&self, interface: &str) -> [u8; 6] {
         let shown = self.ip(&format!("-o link show dev {interface}"));
-        let mut words = shown
-            .split_whitespace()
-            .skip_while(|word| *word != "link/ether");
+        let mut words = shown.split_whitespace().skip_while(|word| *word != "link/ether");
         let text = words.nth(1).unwrap();
-        let octets: Vec<_> = text
-            .split(':')
-            .map(|it| u8::from_str_radix(it, 16).unwrap())
-            .collect();
+        let octets: Vec<_> =
+            text.split(':').map(|it| u8::from_str_radix(it, 16).unwrap()).collect();
         octets.try_into().unwrap()
     }
 
@@ -102,10 +103,7 @@ impl Namespace {
         let shown = self.ip(&format!("-o addr show dev {interface}"));
         let wanted = format!(" {address} ");
         let is_it = |line: &&str| line.contains(&wanted);
-        shown
-            .lines()
-            .find(is_it)
-            .map(|line| line.replace('\\', " "))
+        shown.lines().find(is_it).map(|line| line.replace('\\', " "))
     }
 
     pub(crate) fn has(&self, interface: &str, address: &str) -> bool {
@@ -119,13 +117,7 @@ impl Namespace {
 
     pub(crate) fn setting(&self, interface: &str, key: &str) -> i32 {
         let path = format!("/proc/sys/net/ipv4/conf/{interface}/{key}");
-        self.enter(|| {
-            std::fs::read_to_string(path)
-                .unwrap()
-                .trim()
-                .parse()
-                .unwrap()
-        })
+        self.enter(|| std::fs::read_to_string(path).unwrap().trim().parse().unwrap())
     }
 
     pub(crate) fn set(&self, interface: &str, key: &str, value: i32) {
@@ -141,7 +133,9 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        output(&format!("ip netns del {}", self.name));
+        if !self.joined {
+            output(&format!("ip netns del {}", self.name));
+        }
     }
 }
 
@@ -153,10 +147,7 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
-        let pair = Self {
-            host: Namespace::new(),
-            client: Namespace::new(),
-        };
+        let pair = Self { host: Namespace::new(), client: Namespace::new() };
         pair.plug();
         pair.host.ip("addr add 10.77.0.1/24 dev eth0");
         pair.client.ip("addr add 10.77.0.2/24 dev eth0");
@@ -166,9 +157,7 @@ impl Pair {
     /// Makes the wire; both ends up, without addresses.
     pub(crate) fn plug(&self) {
         let client = self.client.name();
-        self.host.ip(&format!(
-            "link add eth0 type veth peer name eth0 netns {client}"
-        ));
+        self.host.ip(&format!("link add eth0 type veth peer name eth0 netns {client}"));
         self.host.ip("link set eth0 up");
         self.client.ip("link set eth0 up");
     }

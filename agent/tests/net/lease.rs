@@ -15,19 +15,12 @@ fn a_served_address_is_on_its_interface_under_a_lease_that_is_renewed() {
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect_claimed("a");
     let line = pair.host.address("eth0", VIP).unwrap();
-    assert!(
-        line.contains("scope global") && line.contains("valid_lft"),
-        "{line}"
-    );
+    assert!(line.contains("scope global") && line.contains("valid_lft"), "{line}");
     assert!(!pair.host.is_permanent("eth0", VIP), "{line}");
     // The lease is 2 s: without renewals the kernel would drop it within 4 s.
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(6) {
-        assert!(
-            pair.host.has("eth0", VIP),
-            "gone after {:?}",
-            start.elapsed()
-        );
+        assert!(pair.host.has("eth0", VIP), "gone after {:?}", start.elapsed());
         std::thread::sleep(Duration::from_millis(20));
     }
     let bad = |event: &Event| matches!(event, Event::LeaseExpired { .. } | Event::Drift { .. });
@@ -89,9 +82,7 @@ fn label_scope_and_broadcast_are_honoured_and_changed_in_place() {
         interface: "eth0".into(),
         addresses: [written.clone()].into(),
         custody: Custody::Serving,
-        lease: vipfleet_agent::net::LeaseTerms {
-            master_down: Duration::from_secs(3),
-        },
+        lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
     };
     agent.request(Request::Desire(desire.clone()));
     agent.expect_claimed("a");
@@ -118,12 +109,8 @@ fn dropping_an_address_from_a_desire_removes_it_and_leaves_the_others_alone() {
     agent.desire("a", &["10.77.0.101"], Custody::Serving);
     until("the first to go", || !pair.host.has("eth0", VIP));
     assert!(pair.host.has("eth0", "10.77.0.101/32"));
-    agent.request(Request::Forget {
-        instance: "a".parse().unwrap(),
-    });
-    until("the second to go", || {
-        !pair.host.has("eth0", "10.77.0.101/32")
-    });
+    agent.request(Request::Forget { instance: "a".parse().unwrap() });
+    until("the second to go", || !pair.host.has("eth0", "10.77.0.101/32"));
     agent.shutdown();
 }
 
@@ -134,10 +121,7 @@ fn an_ipv6_address_is_usable_at_once_and_no_source_for_the_hosts_own_traffic() {
     agent.desire("a", &["2001:db8::100/128"], Custody::Serving);
     agent.expect_claimed("a");
     let line = pair.host.address("eth0", "2001:db8::100/128").unwrap();
-    assert!(
-        line.contains("deprecated") && !line.contains("tentative"),
-        "{line}"
-    );
+    assert!(line.contains("deprecated") && !line.contains("tentative"), "{line}");
     std::thread::sleep(Duration::from_secs(4));
     assert!(pair.host.has("eth0", "2001:db8::100/128"), "not renewed");
     agent.shutdown();
@@ -150,10 +134,7 @@ fn without_the_capability_the_failure_names_the_remedy() {
     let (pair, dir) = (Pair::new(), state_dir());
     let heartbeat = std::sync::Arc::new(vipfleet_agent::net::Heartbeat::new());
     let state_dir = dir.path().to_owned();
-    let options = vipfleet_agent::net::Options {
-        state_dir,
-        heartbeat: heartbeat.clone(),
-    };
+    let options = vipfleet_agent::net::Options { state_dir, heartbeat: heartbeat.clone() };
     let (net, events) = pair.host.enter(|| {
         caps::drop(None, CapSet::Effective, Capability::CAP_NET_ADMIN).unwrap();
         vipfleet_agent::net::Net::spawn(options).unwrap()
@@ -163,9 +144,7 @@ fn without_the_capability_the_failure_names_the_remedy() {
         interface: "eth0".into(),
         addresses: [crate::agent::vip("10.77.0.100")].into(),
         custody: Custody::Serving,
-        lease: vipfleet_agent::net::LeaseTerms {
-            master_down: Duration::from_secs(3),
-        },
+        lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
     };
     net.request(Request::Desire(desire)).unwrap();
     let mut text = String::new();

@@ -6,6 +6,7 @@
 mod agent;
 mod drift;
 mod foreign;
+mod freeze;
 mod interface;
 mod lab;
 mod lease;

@@ -17,15 +17,7 @@ pub(crate) fn readable(socket: &Socket, within: Duration) -> bool {
     let mut fds = [PollFd::new(socket, PollFlags::IN)];
     let nanos = within.subsec_nanos().into();
     let seconds = i64::try_from(within.as_secs()).unwrap();
-    poll(
-        &mut fds,
-        Some(&Timespec {
-            tv_sec: seconds,
-            tv_nsec: nanos,
-        }),
-    )
-    .unwrap()
-        == 1
+    poll(&mut fds, Some(&Timespec { tv_sec: seconds, tv_nsec: nanos })).unwrap() == 1
 }
 
 /// An ICMP pinger that lives inside a namespace.
@@ -36,9 +28,8 @@ pub(crate) struct Pinger {
 }
 
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes
-        .chunks(2)
-        .map(|it| u32::from(it[0]) << 8 | u32::from(*it.get(1).unwrap_or(&0)));
+    let words =
+        bytes.chunks(2).map(|it| u32::from(it[0]) << 8 | u32::from(*it.get(1).unwrap_or(&0)));
     let sum: u32 = words.sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !(u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap())
@@ -46,20 +37,10 @@ fn checksum(bytes: &[u8]) -> u16 {
 
 impl Pinger {
     pub(crate) fn new(namespace: &Namespace, target: Ipv4Addr) -> Self {
-        let open = || {
-            Socket::new(
-                Domain::IPV4,
-                Type::RAW.nonblocking(),
-                Some(Protocol::ICMPV4),
-            )
-        };
+        let open = || Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::ICMPV4));
         let socket = namespace.enter(open).unwrap();
         let ident = IDENT.fetch_add(1, Ordering::Relaxed);
-        Self {
-            socket,
-            target,
-            ident,
-        }
+        Self { socket, target, ident }
     }
 
     pub(crate) fn send(&self, sequence: u16) {
@@ -68,9 +49,7 @@ impl Pinger {
         echo[6..8].copy_from_slice(&sequence.to_be_bytes());
         let sum = checksum(&echo);
         echo[2..4].copy_from_slice(&sum.to_be_bytes());
-        self.socket
-            .send_to(&echo, &SocketAddrV4::new(self.target, 0).into())
-            .unwrap();
+        self.socket.send_to(&echo, &SocketAddrV4::new(self.target, 0).into()).unwrap();
     }
 
     /// The sequence number of the next reply.
@@ -102,13 +81,7 @@ impl Pinger {
 pub(crate) fn arp_socket(namespace: &Namespace) -> Socket {
     let protocol = (libc::ETH_P_ARP as u16).to_be();
     let kind = Type::RAW.nonblocking();
-    let open = || {
-        Socket::new(
-            Domain::PACKET,
-            kind,
-            Some(Protocol::from(i32::from(protocol))),
-        )
-    };
+    let open = || Socket::new(Domain::PACKET, kind, Some(Protocol::from(i32::from(protocol))));
     let socket = namespace.enter(open).unwrap();
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: sockaddr_ll fits the storage, and all bits zero is a valid value of it.
@@ -118,9 +91,7 @@ pub(crate) fn arp_socket(namespace: &Namespace) -> Socket {
     address.sll_ifindex = i32::try_from(namespace.index("eth0")).unwrap();
     let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: a complete sockaddr_ll.
-    socket
-        .bind(&unsafe { SockAddr::new(storage, length) })
-        .unwrap();
+    socket.bind(&unsafe { SockAddr::new(storage, length) }).unwrap();
     socket
 }
 
@@ -128,9 +99,7 @@ pub(crate) fn arp_socket(namespace: &Namespace) -> Socket {
 pub(crate) fn frame(socket: &Socket, within: Duration) -> Option<Vec<u8>> {
     let mut bytes = [0; 256];
     let mut reader = socket;
-    readable(socket, within)
-        .then(|| reader.read(&mut bytes).unwrap())
-        .map(|n| bytes[..n].to_vec())
+    readable(socket, within).then(|| reader.read(&mut bytes).unwrap()).map(|n| bytes[..n].to_vec())
 }
 
 /// Asks who has an address, from `sender` on `eth0`; whether somebody answers.

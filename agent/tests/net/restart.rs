@@ -34,10 +34,7 @@ fn a_restarted_agent_takes_its_addresses_over_without_touching_them() {
     let left = owned(&agent);
     assert_eq!(left.len(), 1);
     assert_eq!(
-        (
-            left[0].interface.as_str(),
-            left[0].address.to_string().as_str()
-        ),
+        (left[0].interface.as_str(), left[0].address.to_string().as_str()),
         ("eth0", "10.77.0.100/32")
     );
     assert!(left[0].remaining <= Duration::from_secs(4));
@@ -50,10 +47,7 @@ fn a_restarted_agent_takes_its_addresses_over_without_touching_them() {
     monitor.kill().unwrap();
     monitor.wait().unwrap();
     let seen = std::fs::read_to_string(&log).unwrap();
-    assert!(
-        seen.contains("10.77.0.100"),
-        "the monitor saw renewals: {seen}"
-    );
+    assert!(seen.contains("10.77.0.100"), "the monitor saw renewals: {seen}");
     assert!(!seen.contains("Deleted"), "{seen}");
     agent.shutdown();
 }
@@ -75,9 +69,7 @@ fn leftovers_that_nobody_desires_go_at_the_reconcile_and_not_before() {
         agent.expect_claimed("a");
         assert!(pair.host.has("eth0", "10.77.0.100/32"));
         agent.request(Request::Reconcile);
-        until("the leftover to go", || {
-            !pair.host.has("eth0", "10.77.0.100/32")
-        });
+        until("the leftover to go", || !pair.host.has("eth0", "10.77.0.100/32"));
         assert!(pair.host.has("eth0", "10.77.0.101/32"));
         agent.shutdown();
     }
@@ -87,19 +79,12 @@ fn leftovers_that_nobody_desires_go_at_the_reconcile_and_not_before() {
 fn an_agent_that_comes_back_as_backup_lets_go_at_its_first_word() {
     let (pair, dir) = (Pair::new(), state_dir());
     let agent = Agent::start(&pair.host, dir.path());
-    agent.desire_for(
-        "a",
-        &["10.77.0.100"],
-        Custody::Serving,
-        Duration::from_secs(60),
-    );
+    agent.desire_for("a", &["10.77.0.100"], Custody::Serving, Duration::from_secs(60));
     agent.expect_claimed("a");
     agent.crash();
     let agent = Agent::start(&pair.host, dir.path());
     agent.desire("a", &["10.77.0.100"], Custody::None);
-    until("the leftover to go", || {
-        !pair.host.has("eth0", "10.77.0.100/32")
-    });
+    until("the leftover to go", || !pair.host.has("eth0", "10.77.0.100/32"));
     agent.shutdown();
 }
 
@@ -110,9 +95,7 @@ fn a_crash_in_the_middle_of_a_silent_grace_is_repaired_by_the_next_start() {
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect_claimed("a");
     agent.desire("a", &["10.77.0.100"], Custody::Silent);
-    until("the handover route", || {
-        pair.host.handover_routes().contains("10.77.0.100")
-    });
+    until("the handover route", || pair.host.handover_routes().contains("10.77.0.100"));
     agent.crash();
     assert_eq!(pair.host.setting("eth0", "arp_ignore"), 1);
     let agent = Agent::start(&pair.host, dir.path());
@@ -131,9 +114,7 @@ fn a_shutdown_leaves_nothing() {
     agent.desire("b", &["10.77.0.102"], Custody::Serving);
     agent.expect_claimed("b");
     agent.desire("b", &["10.77.0.102"], Custody::Silent);
-    until("the handover route", || {
-        pair.host.handover_routes().contains("10.77.0.102")
-    });
+    until("the handover route", || pair.host.handover_routes().contains("10.77.0.102"));
     agent.shutdown();
     let shown = pair.host.ip("-o -4 addr show dev eth0");
     assert_eq!(shown.lines().count(), 1, "{shown}");

@@ -8,10 +8,7 @@ use vipfleet_agent::net::Event;
 use vipfleet_vrrp::Custody;
 
 fn count(pair: &Pair, network: &str) -> usize {
-    pair.host
-        .ip("-o -4 addr show dev eth0")
-        .matches(network)
-        .count()
+    pair.host.ip("-o -4 addr show dev eth0").matches(network).count()
 }
 
 #[test]
@@ -30,26 +27,20 @@ fn a_thousand_addresses_cost_about_what_ip_batch_takes_and_stay_renewed() {
     pair.host.ip("addr flush dev eth0 to 10.90.0.0/16");
 
     let agent = Agent::start(&pair.host, dir.path());
-    let addresses: Vec<_> = (0..1000)
-        .map(|number| format!("10.91.{}.{}", number / 250, number % 250))
-        .collect();
+    let addresses: Vec<_> =
+        (0..1000).map(|number| format!("10.91.{}.{}", number / 250, number % 250)).collect();
     let start = Instant::now();
     for (number, chunk) in addresses.chunks(4).enumerate() {
         let chunk: Vec<_> = chunk.iter().map(String::as_str).collect();
         agent.desire(&format!("i{number}"), &chunk, Custody::Serving);
     }
     for _ in 0..250 {
-        agent.expect("Claimed", |event| {
-            matches!(event, Event::Claimed { .. }).then_some(())
-        });
+        agent.expect("Claimed", |event| matches!(event, Event::Claimed { .. }).then_some(()));
     }
     let ours = start.elapsed();
     println!("1,000 addresses: ours {ours:?}, ip -batch {yardstick:?}");
     assert_eq!(count(&pair, " 10.91."), 1000);
-    assert!(
-        ours < yardstick * 10 + Duration::from_secs(1),
-        "{ours:?} against {yardstick:?}"
-    );
+    assert!(ours < yardstick * 10 + Duration::from_secs(1), "{ours:?} against {yardstick:?}");
     // Two leases long: every one is renewed in its chunk.
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(6) {
@@ -79,9 +70,7 @@ fn a_storm_of_foreign_news_hides_no_deletion_for_long() {
     let file = dir.path().join("batch");
     std::fs::write(&file, &batch).unwrap();
     pair.host.ip(&format!("-batch {}", file.display()));
-    until("the VIP to be back", || {
-        pair.host.has("eth0", "10.77.0.100/32")
-    });
+    until("the VIP to be back", || pair.host.has("eth0", "10.77.0.100/32"));
     agent.shutdown();
     assert_eq!(count(&pair, " 10.92."), 2000);
 }

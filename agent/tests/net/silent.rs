@@ -20,30 +20,16 @@ fn a_silent_holder_serves_packets_and_answers_no_arp() {
     assert!(pinger.is_answered(Duration::from_secs(5)));
     assert!(arp_is_answered(&pair.client, CLIENT, VIP));
     agent.desire("a", &["10.77.0.100"], Custody::Silent);
-    until("the handover route", || {
-        pair.host.handover_routes().contains("10.77.0.100")
-    });
-    until("the address to go", || {
-        !pair.host.has("eth0", "10.77.0.100/32")
-    });
+    until("the handover route", || pair.host.handover_routes().contains("10.77.0.100"));
+    until("the address to go", || !pair.host.has("eth0", "10.77.0.100/32"));
     assert_eq!(pair.host.setting("eth0", "arp_ignore"), 1);
     assert_eq!(pair.host.setting("eth0", "arp_announce"), 2);
     assert!(!arp_is_answered(&pair.client, CLIENT, VIP));
     // The host's own address is answered all the same.
-    assert!(arp_is_answered(
-        &pair.client,
-        CLIENT,
-        Ipv4Addr::new(10, 77, 0, 1)
-    ));
+    assert!(arp_is_answered(&pair.client, CLIENT, Ipv4Addr::new(10, 77, 0, 1)));
     // A client that knows the way is served.
-    let mac = pair
-        .host
-        .mac("eth0")
-        .map(|it| format!("{it:02x}"))
-        .join(":");
-    pair.client.ip(&format!(
-        "neigh replace 10.77.0.100 lladdr {mac} dev eth0 nud permanent"
-    ));
+    let mac = pair.host.mac("eth0").map(|it| format!("{it:02x}")).join(":");
+    pair.client.ip(&format!("neigh replace 10.77.0.100 lladdr {mac} dev eth0 nud permanent"));
     assert!(pinger.is_answered(Duration::from_secs(5)));
     agent.desire("a", &["10.77.0.100"], Custody::None);
     until("the route to go", || pair.host.handover_routes().is_empty());
@@ -59,14 +45,8 @@ fn a_silent_holder_serves_packets_and_answers_no_arp() {
 fn going_silent_and_back_loses_no_packet() {
     let (pair, dir) = (Pair::new(), state_dir());
     let agent = Agent::start(&pair.host, dir.path());
-    let mac = pair
-        .host
-        .mac("eth0")
-        .map(|it| format!("{it:02x}"))
-        .join(":");
-    pair.client.ip(&format!(
-        "neigh replace 10.77.0.100 lladdr {mac} dev eth0 nud permanent"
-    ));
+    let mac = pair.host.mac("eth0").map(|it| format!("{it:02x}")).join(":");
+    pair.client.ip(&format!("neigh replace 10.77.0.100 lladdr {mac} dev eth0 nud permanent"));
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect_claimed("a");
     let pinger = Pinger::new(&pair.client, VIP);
@@ -102,9 +82,7 @@ fn settings_that_the_host_has_higher_already_stay_as_they_are() {
     agent.desire("a", &["10.77.0.100"], Custody::Serving);
     agent.expect_claimed("a");
     agent.desire("a", &["10.77.0.100"], Custody::Silent);
-    until("the handover route", || {
-        pair.host.handover_routes().contains("10.77.0.100")
-    });
+    until("the handover route", || pair.host.handover_routes().contains("10.77.0.100"));
     assert_eq!(pair.host.setting("eth0", "arp_ignore"), 2);
     assert_eq!(pair.host.setting("eth0", "arp_announce"), 2);
     agent.shutdown();
@@ -120,18 +98,12 @@ fn settings_stay_raised_until_the_last_silent_address_has_gone() {
         agent.desire(instance, &[address], Custody::Serving);
         agent.expect_claimed(instance);
         agent.desire(instance, &[address], Custody::Silent);
-        until("the handover route", || {
-            pair.host.handover_routes().contains(address)
-        });
+        until("the handover route", || pair.host.handover_routes().contains(address));
     }
     agent.desire("a", &["10.77.0.100"], Custody::None);
-    until("the first route to go", || {
-        !pair.host.handover_routes().contains("10.77.0.100")
-    });
+    until("the first route to go", || !pair.host.handover_routes().contains("10.77.0.100"));
     assert_eq!(pair.host.setting("eth0", "arp_ignore"), 1);
     agent.desire("b", &["10.77.0.101"], Custody::None);
-    until("the settings to be put back", || {
-        pair.host.setting("eth0", "arp_ignore") == 0
-    });
+    until("the settings to be put back", || pair.host.setting("eth0", "arp_ignore") == 0);
     agent.shutdown();
 }

@@ -15,9 +15,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 fn open(namespace: &Namespace) -> VrrpSocket {
     let index = namespace.index("eth0");
-    namespace
-        .enter(|| VrrpSocket::open("eth0", index, Family::Ipv4))
-        .unwrap()
+    namespace.enter(|| VrrpSocket::open("eth0", index, Family::Ipv4)).unwrap()
 }
 
 fn await_packet(socket: &VrrpSocket) {
@@ -52,11 +50,7 @@ fn a_packet_is_dated_when_it_came_and_not_when_it_was_read() {
     let arrived_by = clock::now();
     std::thread::sleep(Duration::from_millis(100));
     let received = client.receive().unwrap().unwrap().received;
-    assert!(
-        received <= arrived_by,
-        "{} late",
-        received.since(arrived_by).as_secs_f64()
-    );
+    assert!(received <= arrived_by, "{} late", received.since(arrived_by).as_secs_f64());
 }
 
 #[test]
@@ -93,17 +87,8 @@ fn own_multicasts_do_not_come_back_and_packets_of_other_interfaces_do_not_come_i
     pair.host.ip("addr add 10.78.0.1/24 dev eth1");
     let mut host = open(&pair.host);
     let index = pair.host.index("eth1");
-    let other = pair
-        .host
-        .enter(|| VrrpSocket::open("eth1", index, Family::Ipv4))
-        .unwrap();
-    other
-        .send(
-            Ipv4Addr::new(10, 78, 0, 1).into(),
-            IpAddr::V4(GROUP),
-            b"elsewhere",
-        )
-        .unwrap();
+    let other = pair.host.enter(|| VrrpSocket::open("eth1", index, Family::Ipv4)).unwrap();
+    other.send(Ipv4Addr::new(10, 78, 0, 1).into(), IpAddr::V4(GROUP), b"elsewhere").unwrap();
     host.send(HOST, IpAddr::V4(GROUP), b"own").unwrap();
     let client = open(&pair.client);
     client.send(CLIENT, IpAddr::V4(GROUP), b"foreign").unwrap();
@@ -133,9 +118,7 @@ fn a_socket_rejoins_an_interface_that_came_back_under_a_new_index() {
 fn packets_that_nobody_read_in_time_are_counted() {
     let pair = Pair::new();
     let (host, mut client) = (open(&pair.host), open(&pair.client));
-    socket2::SockRef::from(&client)
-        .set_recv_buffer_size(4096)
-        .unwrap();
+    socket2::SockRef::from(&client).set_recv_buffer_size(4096).unwrap();
     for _ in 0..200 {
         host.send(HOST, IpAddr::V4(GROUP), &[0; 40]).unwrap();
     }
@@ -149,11 +132,7 @@ fn packets_that_nobody_read_in_time_are_counted() {
         host.send(HOST, IpAddr::V4(GROUP), &[0; 40]).unwrap();
         client.overruns() > 0
     });
-    assert!(
-        client.overruns() >= 200 - read,
-        "{} of 200, {read} read",
-        client.overruns()
-    );
+    assert!(client.overruns() >= 200 - read, "{} of 200, {read} read", client.overruns());
 }
 
 #[test]
@@ -173,16 +152,10 @@ fn a_datagram_with_ip_options_is_read_from_where_its_header_ends() {
         .enter(|| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112))).unwrap());
     raw.set_header_included_v4(true).unwrap();
     // Twenty bytes of header and a router alert (RFC 2113).
-    let mut bytes = vec![
-        0x46, 0xc0, 0, 30, 0, 0, 0, 0, 255, 112, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2,
-    ];
+    let mut bytes = vec![0x46, 0xc0, 0, 30, 0, 0, 0, 0, 255, 112, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2];
     bytes.extend([0x94, 0x04, 0, 0]);
     bytes.extend(b"advert");
-    raw.send_to(
-        &bytes,
-        &SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 2), 0).into(),
-    )
-    .unwrap();
+    raw.send_to(&bytes, &SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 2), 0).into()).unwrap();
     await_packet(&client);
     assert_eq!(client.receive().unwrap().unwrap().message, b"advert");
 }
@@ -194,9 +167,7 @@ fn a_neighbour_sees_our_gratuitous_arp_as_keepalived_sends_it() {
     let announcer = pair.host.enter(Announcer::open).unwrap();
     let mac = pair.host.mac("eth0");
     let vip = Ipv4Addr::new(10, 77, 0, 100);
-    announcer
-        .announce(pair.host.index("eth0"), mac, vip.into())
-        .unwrap();
+    announcer.announce(pair.host.index("eth0"), mac, vip.into()).unwrap();
     let seen = loop {
         let frame = frame(&watcher, WAIT).expect("an announcement");
         // The kernels of both ends may be looking for each other.
@@ -217,16 +188,13 @@ fn a_neighbour_sees_our_gratuitous_arp_as_keepalived_sends_it() {
 #[test]
 fn an_announcement_corrects_a_neighbour_that_knew_another_host() {
     let pair = Pair::new();
-    pair.client
-        .ip("neigh replace 10.77.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
+    pair.client.ip("neigh replace 10.77.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
     let announcer = pair.host.enter(Announcer::open).unwrap();
     let mac = pair.host.mac("eth0");
     let text = mac.map(|it| format!("{it:02x}")).join(":");
     let vip = Ipv4Addr::new(10, 77, 0, 100).into();
     until("the neighbour to learn", || {
-        announcer
-            .announce(pair.host.index("eth0"), mac, vip)
-            .unwrap();
+        announcer.announce(pair.host.index("eth0"), mac, vip).unwrap();
         pair.client.ip("neigh show 10.77.0.100").contains(&text)
     });
 }
