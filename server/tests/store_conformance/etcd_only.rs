@@ -410,12 +410,11 @@ async fn any_one_of_three_members_may_die_under_a_watch() {
     let (writer, reader) = (Arc::new(open_all(&cluster).await), open_all(&cluster).await);
     let mut events = reader.watch(Revision(0)).await.unwrap();
     let mut seen = vec![];
-    for member in 0..3 {
-        cluster[member].kill();
-        let first = member as u8 * 10 + 1;
+    for (first, member) in [1, 11, 21].into_iter().zip(&mut cluster) {
+        member.kill();
         commit_all(Arc::clone(&writer), first..=first + 9).await;
         seen.extend(take(&mut events, 10).await);
-        assert!(cluster[member].resume());
+        assert!(member.resume());
     }
     assert_in_order(&seen);
     assert_eq!(priorities(&seen), (1..=30).collect::<Vec<_>>());

@@ -1,6 +1,6 @@
 //! The embedded store: one redb file, one server process. Every write goes through one thread
 //! that makes a group of queued writes durable with one fsync; reads run beside it on the
-//! blocking pool. Opened by [`crate::store::open`].
+//! blocking pool. Opened by [`crate::store::open()`].
 //!
 //! Deliberately absent: replication. Several replicas need etcd.
 

@@ -37,6 +37,12 @@ impl EtcdStore {
         let Change { base, author, message, at, .. } = change;
         let mut record = ChangeRecord { revision: Revision(0), author, message, at, changes };
         record.revision = self.publish(base, head, &record).await?;
+        if let Ok(mut state) = self.state.try_lock()
+            && state.sequence == head.value.sequence
+        {
+            // Saves reading back what was just written.
+            state.apply(&record, head.value.sequence + 1);
+        }
         self.after_commit();
         Ok(Some(record))
     }

@@ -103,6 +103,8 @@ pub(super) struct Blob {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pointer {
     pub(super) sequence: u64,
+    /// [`Head::bytes`] then.
+    pub(super) bytes: u64,
     pub(super) blob: Blob,
 }
 

@@ -1,4 +1,4 @@
-//! The store in etcd, for any number of replicas. Opened by [`crate::store::open`].
+//! The store in etcd, for any number of replicas. Opened by [`crate::store::open()`].
 //!
 //! A change of any size is written aside and made visible by one compare-and-swap ([`commit`]);
 //! readers replay a log from snapshots ([`replay`]); what is kept is bounded ([`upkeep`]:

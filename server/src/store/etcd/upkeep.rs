@@ -6,7 +6,7 @@
 use super::EtcdStore;
 use super::blob::remove;
 use super::client::{Etcd, Trouble, random};
-use super::layout::{Floor, Pointer, encode};
+use super::layout::{Floor, Head, Pointer, encode};
 use super::replay::{Read, State};
 use crate::store::StoreError;
 use crate::store::timeline::HistoryBounds;
@@ -15,6 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// Bytes of changes that a reader replays at most, about.
+const REPLAYED: u64 = 8 << 20;
 
 impl EtcdStore {
     /// Looks, beside the caller, whether a snapshot is due.
@@ -28,14 +31,16 @@ impl EtcdStore {
             let _turn = turn;
             let done = async {
                 let pointer: Read<Option<Pointer>> = etcd.document("snapshot").await?;
-                let covered = pointer.value.as_ref().map_or(0, |pointer| pointer.sequence);
-                let mut state = state.lock().await;
-                etcd.bring_up(&mut state).await?;
-                if state.sequence < covered + options.snapshot_every {
+                let (state, head) = {
+                    let mut state = state.lock().await;
+                    let head = etcd.bring_up(&mut state).await?;
+                    (state.clone(), head.value)
+                };
+                if !due(pointer.value.as_ref(), head, options.snapshot_every) {
                     return Ok(());
                 }
-                let state = state.clone();
-                etcd.write_snapshot(&state, &pointer, options.orphans_after).await?;
+                let ttl = options.orphans_after;
+                etcd.write_snapshot(&state, head.bytes, &pointer, ttl).await?;
                 etcd.drop_oldest_changes(&state, options.history).await
             };
             if let Err(error) = done.await.map_err(StoreError::from) {
@@ -45,16 +50,25 @@ impl EtcdStore {
     }
 }
 
+/// After so many changes, or fewer large ones.
+fn due(last: Option<&Pointer>, head: Head, every: u64) -> bool {
+    let (sequence, bytes) = last.map_or((0, 0), |last| (last.sequence, last.bytes));
+    let many = head.sequence >= sequence + every;
+    many || (head.sequence > sequence && head.bytes.saturating_sub(bytes) > REPLAYED)
+}
+
 impl Etcd {
     async fn write_snapshot(
         &self,
         state: &State,
+        total: u64,
         old: &Read<Option<Pointer>>,
         ttl: Duration,
     ) -> Result<(), Trouble> {
         let bytes = encode(&state.contents())?;
         let pending = self.write_blob(&self.layout.key("blob/snapshot/"), &bytes, ttl).await?;
-        let pointer = Pointer { sequence: state.sequence, blob: pending.blob.clone() };
+        let pointer =
+            Pointer { sequence: state.sequence, bytes: total, blob: pending.blob.clone() };
         let key = self.layout.key("snapshot");
         let mut when = vec![Compare::mod_revision(key.as_str(), CompareOp::Equal, old.changed)];
         when.extend(pending.all_there());
