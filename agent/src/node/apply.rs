@@ -5,7 +5,7 @@ use super::handle::Command;
 use super::instance::Instance;
 use super::prepare::{Prepared, PreparedInstance};
 use super::resume;
-use crate::net::{Request, clock};
+use crate::net::{LeaseTerms, Request, clock};
 use jiff::Timestamp;
 use tracing::{error, info};
 use vipfleet_model::Name;
@@ -64,12 +64,18 @@ impl EventLoop {
         self.reconcile();
     }
 
-    /// The kernel is cleaned of leftovers once the first assignment runs and the inventory says
-    /// what could be taken over.
+    /// The kernel is cleaned of leftovers once the first assignment runs: every instance that may
+    /// carry on has claimed its addresses by then.
     pub(super) fn reconcile(&mut self) {
-        if !self.reconciled && self.renewed.is_some() && !self.hash.is_empty() {
+        let runs = !self.hash.is_empty() && self.instances.values().all(|it| it.running);
+        if runs && !self.reconciled && self.inventory_is_in() {
             self.reconciled = self.net.request(Request::Reconcile).is_ok();
         }
+    }
+
+    /// Whether the kernel side has said what interfaces there are and what is left over.
+    fn inventory_is_in(&self) -> bool {
+        self.lan.is_known() && self.leftovers.is_some()
     }
 
     /// Makes one instance what it should be, with the least disturbance.
@@ -105,15 +111,17 @@ impl EventLoop {
     /// Starts a router once the kernel's inventory is in: only then is it known whether its
     /// interface exists, and whether a former incarnation's mastership goes on.
     pub(super) fn start(&mut self, name: &Name) {
-        if !self.lan.is_known() || self.renewed.is_none() {
+        if !self.inventory_is_in() {
             return;
         }
         self.refresh(name);
-        let Some(renewed) = &self.renewed else { return };
+        let leftovers = self.leftovers.as_deref().unwrap_or_default();
         let Some(instance) = self.instances.get_mut(name).filter(|it| !it.running) else { return };
         instance.running = true;
         let config = &instance.prepared.config;
-        if resume::may_resume(name, config, &self.former, &self.boot_id, renewed) {
+        let lease = LeaseTerms { master_down: instance.router.master_down_interval() };
+        let (former, boot_id) = (&self.former, &self.boot_id);
+        if resume::may_resume(name, config, lease, former, boot_id, leftovers) {
             info!(instance = %name, "carrying on as MASTER");
             self.tell(name, Input::Resume);
         } else {

@@ -7,9 +7,9 @@ use super::handle::{COMMANDS, Command, NOTICES, Node, Notice, Notices};
 use super::health::CheckState;
 use super::instance::Instance;
 use super::lan::{Lan, SocketKey};
-use super::resume::{Former, Renewed};
+use super::resume::Former;
 use super::wake::Wake;
-use crate::net::{Announcer, Events, Heartbeat, Net, Packet, Request, SuspendWatch, clock};
+use crate::net::{Announcer, Events, Heartbeat, Leftover, Net, Packet, Request, SuspendWatch, clock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -44,8 +44,8 @@ pub(super) struct EventLoop {
     pub(super) node: Name,
     pub(super) boot_id: String,
     pub(super) former: Former,
-    /// Ages of the leases of leftovers; `None` until the kernel's inventory is in.
-    pub(super) renewed: Option<Renewed>,
+    /// What a former incarnation left in the kernel; `None` until the inventory is in.
+    pub(super) leftovers: Option<Vec<Leftover>>,
     pub(super) net: Net,
     net_events: Events,
     heartbeat: Arc<Heartbeat>,
@@ -86,7 +86,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         node: options.node,
         boot_id: options.boot_id,
         former: options.former,
-        renewed: None,
+        leftovers: None,
         net: options.net,
         net_events: options.net_events,
         heartbeat: options.heartbeat,
@@ -140,7 +140,7 @@ impl EventLoop {
         while let Some(event) = self.net_events.try_recv() {
             self.hear(event);
         }
-        if self.instances.values().any(|instance| !instance.running) {
+        if !self.reconciled {
             self.start_waiting();
         }
         while let Ok(command) = self.commands.try_recv() {

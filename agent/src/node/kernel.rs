@@ -3,8 +3,7 @@
 use super::event_loop::EventLoop;
 use super::handle::Notice;
 use super::health::health;
-use super::resume::Renewed;
-use crate::net::{Event, LeaseTerms, Leftover};
+use crate::net::{Event, Leftover};
 use tracing::{info, warn};
 use vipfleet_model::Name;
 use vipfleet_vrrp::Input;
@@ -67,8 +66,7 @@ impl EventLoop {
             let Leftover { interface, address, remaining } = leftover;
             info!(%interface, %address, ?remaining, "left by a former incarnation");
         }
-        self.renewed = Some(ages(&leftovers, self));
-        self.reconcile();
+        self.leftovers = Some(leftovers);
     }
 
     /// Starts what waited for the inventory. Called after each batch of news.
@@ -78,6 +76,7 @@ impl EventLoop {
             self.start(&name);
         }
         self.reroute();
+        self.reconcile();
     }
 
     /// An interface or its addresses changed: sockets, sources and healths follow.
@@ -124,21 +123,4 @@ impl EventLoop {
         let Self { lan, routes, .. } = self;
         lan.keep_only(|key| routes.keys().any(|(used, _)| used == key));
     }
-}
-
-/// How long ago at most each leftover was renewed: what its lease has used up. The lease's
-/// length follows from the instance that holds the address now.
-fn ages(leftovers: &[Leftover], event_loop: &EventLoop) -> Renewed {
-    let mut ages = Renewed::new();
-    for leftover in leftovers {
-        let address = leftover.address.addr();
-        let holder = event_loop.instances.values().find(|instance| {
-            instance.prepared.addresses.iter().any(|wanted| wanted.ip() == address)
-        });
-        if let Some(holder) = holder {
-            let terms = LeaseTerms { master_down: holder.router.master_down_interval() };
-            ages.insert(address, terms.valid().saturating_sub(leftover.remaining));
-        }
-    }
-    ages
 }
