@@ -27,10 +27,12 @@ pub enum Event {
     /// No interface has this name any more.
     InterfaceGone { name: String },
     /// Every address of a `Serving` desire is on its interface. Once per claim.
-    Claimed { instance: Name },
+    Claimed { instance: Name, serial: u64 },
     /// What the kernel holds of an instance, whenever that changes.
     Truth {
         instance: Name,
+        /// Of the desire that was in force.
+        serial: u64,
         /// In the order of the desire.
         addresses: Vec<AddressReport>,
         /// The kernel shows what is desired (foreign addresses count as shown).
@@ -118,7 +120,7 @@ impl Event {
         match self {
             Self::Interface(state) => Subject::Interface(state.name.clone()),
             Self::InterfaceGone { name } => Subject::Interface(name.clone()),
-            Self::Claimed { instance } => Subject::Claimed(instance.clone()),
+            Self::Claimed { instance, .. } => Subject::Claimed(instance.clone()),
             Self::Truth { instance, .. } => Subject::Truth(instance.clone()),
             Self::LeaseExpired { instance, address } => {
                 Subject::LeaseExpired(instance.clone(), *address)
@@ -239,7 +241,7 @@ mod tests {
     }
 
     fn truth(instance: &str, settled: bool) -> Event {
-        Event::Truth { instance: name(instance), addresses: Vec::new(), settled }
+        Event::Truth { instance: name(instance), serial: 1, addresses: Vec::new(), settled }
     }
 
     #[test]
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn a_claim_taken_back_before_it_was_read_is_never_seen() {
         let (sender, events) = queue().unwrap();
-        sender.send(Event::Claimed { instance: name("a") });
+        sender.send(Event::Claimed { instance: name("a"), serial: 1 });
         sender.retract_claim(&name("a"));
         assert!(!is_readable(&events));
         assert_eq!(events.try_recv(), None);

@@ -125,6 +125,7 @@ mod tests {
     fn desire(instance: &str, custody: Custody) -> Desire {
         Desire {
             instance: instance.parse().unwrap(),
+            serial: 1,
             interface: "eth0".into(),
             addresses: Arc::new([]),
             custody,

@@ -3,13 +3,13 @@
 use super::actor::Actor;
 use super::event::Event;
 use super::lease::Lease;
-use super::place::{Goal, Place};
+use super::place::{Goal, Place, Want};
 use super::{address, clock};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;
 use rustix::io::Errno;
 use std::time::Duration;
-use vipfleet_vrrp::Time;
+use vipfleet_vrrp::{Custody, Time};
 
 /// Renewals between two looks at the inbox. IPv6 renewal is quadratic in the kernel.
 const CHUNK_V4: usize = 50;
@@ -129,7 +129,8 @@ impl Actor {
             return;
         };
         let address = place.address.addr();
-        for (instance, want) in &mut holding.wants {
+        let serving = |want: &Want| want.custody == Custody::Serving;
+        for (instance, want) in holding.wants.iter_mut().filter(|(_, want)| serving(want)) {
             if !std::mem::replace(&mut want.expired, true) {
                 let instance = instance.clone();
                 self.events.retract_claim(&instance);

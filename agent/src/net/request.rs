@@ -26,6 +26,9 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desire {
     pub instance: Name,
+    /// Names this desire: [`super::Event::Claimed`] and [`super::Event::Truth`] say which one they
+    /// answer. A new number is claimed and told anew, also when nothing else changed.
+    pub serial: u64,
     /// Where addresses without a `dev` of their own sit.
     pub interface: String,
     pub addresses: Arc<[VirtualAddress]>,

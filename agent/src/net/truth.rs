@@ -23,14 +23,15 @@ impl Actor {
             let Some(instance) = self.instances.get_mut(&name) else {
                 continue;
             };
+            let serial = instance.desire.serial;
             if claims && served {
                 instance.claimed = true;
-                self.events.send(Event::Claimed { instance: name.clone() });
+                self.events.send(Event::Claimed { instance: name.clone(), serial });
             }
             if !told {
                 instance.told = Some(truth.clone());
                 let (addresses, settled) = truth;
-                self.events.send(Event::Truth { instance: name, addresses, settled });
+                self.events.send(Event::Truth { instance: name, serial, addresses, settled });
             }
         }
     }

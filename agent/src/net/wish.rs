@@ -26,7 +26,8 @@ impl Actor {
             self.events.retract_claim(&name);
         }
         let places = self.place_wants(&desire);
-        let (mut claimed, told) = former.map_or((false, None), |it| (it.claimed, it.told));
+        let same = former.filter(|former| former.desire.serial == desire.serial);
+        let (mut claimed, told) = same.map_or((false, None), |it| (it.claimed, it.told));
         claimed &= serving;
         self.instances.insert(name.clone(), Instance { desire, places, claimed, told });
         self.touched.insert(name);

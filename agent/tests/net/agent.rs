@@ -4,7 +4,7 @@ use crate::lab::{GENEROUS, Namespace};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -51,6 +51,8 @@ pub(crate) struct Agent {
     pub(crate) net: Option<Net>,
     pub(crate) events: Events,
     heart: Heart,
+    /// Of the latest desire.
+    serial: AtomicU64,
 }
 
 /// A state directory that outlives incarnations.
@@ -64,7 +66,7 @@ impl Agent {
         let state_dir: PathBuf = state_dir.to_owned();
         let options = Options { state_dir, heartbeat: heart.heartbeat.clone() };
         let (net, events) = namespace.enter(|| Net::spawn(options)).unwrap();
-        Self { net: Some(net), events, heart }
+        Self { net: Some(net), events, heart, serial: AtomicU64::new(0) }
     }
 
     pub(crate) fn request(&self, request: Request) {
@@ -86,6 +88,7 @@ impl Agent {
         let addresses = addresses.iter().map(|text| vip(text)).collect();
         self.request(Request::Desire(Desire {
             instance: instance.parse().unwrap(),
+            serial: self.serial.fetch_add(1, Ordering::Relaxed) + 1,
             interface: "eth0".into(),
             addresses,
             custody,
@@ -122,7 +125,7 @@ impl Agent {
     #[track_caller]
     pub(crate) fn expect_claimed(&self, instance: &str) {
         self.expect("Claimed", |event| match event {
-            Event::Claimed { instance: name } => (name.as_str() == instance).then_some(()),
+            Event::Claimed { instance: name, .. } => (name.as_str() == instance).then_some(()),
             _ => None,
         });
     }
@@ -131,7 +134,7 @@ impl Agent {
     #[track_caller]
     pub(crate) fn expect_settled(&self, instance: &str, wanted_in_kernel: bool) {
         self.expect("a settled truth", |event| match event {
-            Event::Truth { instance: name, addresses, settled: true } => {
+            Event::Truth { instance: name, addresses, settled: true, .. } => {
                 let all = addresses.iter().all(|it| it.in_kernel == wanted_in_kernel);
                 (name.as_str() == instance && all).then_some(())
             }

@@ -79,6 +79,7 @@ fn label_scope_and_broadcast_are_honoured_and_changed_in_place() {
     written.broadcast = Some([10, 88, 0, 255].into());
     let mut desire = vipfleet_agent::net::Desire {
         instance: "a".parse().unwrap(),
+        serial: 1,
         interface: "eth0".into(),
         addresses: [written.clone()].into(),
         custody: Custody::Serving,
@@ -91,6 +92,7 @@ fn label_scope_and_broadcast_are_honoured_and_changed_in_place() {
     assert!(line.contains("eth0:vip"), "{line}");
     written.label = Some("eth0:new".into());
     desire.addresses = [written].into();
+    desire.serial = 2;
     agent.request(Request::Desire(desire));
     until("the new label", || {
         let line = pair.host.address("eth0", "10.88.0.100/24");
@@ -141,6 +143,7 @@ fn without_the_capability_the_failure_names_the_remedy() {
     });
     let desire = vipfleet_agent::net::Desire {
         instance: "a".parse().unwrap(),
+        serial: 1,
         interface: "eth0".into(),
         addresses: [crate::agent::vip("10.77.0.100")].into(),
         custody: Custody::Serving,
