@@ -6,14 +6,15 @@ use vipfleet_model::{Definition, Severity};
 const LB1: &str = include_str!("keepalived/corpus/seed-lb1.conf");
 const LB2: &str = include_str!("keepalived/corpus/seed-lb2.conf");
 
+/// Name, VRID, and the members with their priorities.
+type Said = (String, u8, Vec<(String, u8)>);
+
 #[test]
 fn the_seed_pair_imports_as_two_instances_with_both_hosts_as_members() {
     let (one, first) = keepalived::parse("lb1.conf", LB1, &NoSources, &Options::default());
     let (two, second) = keepalived::parse("lb2.conf", LB2, &NoSources, &Options::default());
     assert!(second.is_empty(), "{second:?}");
-    let [undeclared] = &first.0[..] else {
-        panic!("{first:?}")
-    };
+    let [undeclared] = &first.0[..] else { panic!("{first:?}") };
     assert_eq!(undeclared.severity, Severity::Warning);
     assert!(undeclared.message.contains("check_nginx_alive"));
     assert_eq!(undeclared.place.line, Some(20));
@@ -21,17 +22,11 @@ fn the_seed_pair_imports_as_two_instances_with_both_hosts_as_members() {
     let hosts = [("lb1".parse().unwrap(), one), ("lb2".parse().unwrap(), two)];
     let (definitions, findings) = keepalived::import(&hosts);
     assert!(findings.is_empty(), "{findings:?}");
-    let said: Vec<(String, u8, Vec<(String, u8)>)> = definitions
+    let said: Vec<Said> = definitions
         .iter()
         .map(|definition| {
-            let Definition::Instance { name, spec } = definition else {
-                panic!("{definition:?}")
-            };
-            let members = spec
-                .members
-                .iter()
-                .map(|m| (m.node.to_string(), m.priority))
-                .collect();
+            let Definition::Instance { name, spec } = definition else { panic!("{definition:?}") };
+            let members = spec.members.iter().map(|m| (m.node.to_string(), m.priority)).collect();
             (name.to_string(), spec.virtual_router_id, members)
         })
         .collect();
@@ -39,16 +34,8 @@ fn the_seed_pair_imports_as_two_instances_with_both_hosts_as_members() {
     assert_eq!(
         said,
         [
-            (
-                "VI_1".to_owned(),
-                51,
-                vec![member("lb1", 100), member("lb2", 80)]
-            ),
-            (
-                "VI_2".to_owned(),
-                52,
-                vec![member("lb1", 80), member("lb2", 100)]
-            ),
+            ("VI_1".to_owned(), 51, vec![member("lb1", 100), member("lb2", 80)]),
+            ("VI_2".to_owned(), 52, vec![member("lb1", 80), member("lb2", 100)]),
         ]
     );
 }
@@ -61,10 +48,7 @@ fn a_seed_file_runs_stand_alone() {
     assert!(findings.is_empty());
     assert_eq!(assignment.instances.len(), 2);
     let first = &assignment.instances[0];
-    assert_eq!(
-        (first.interface.as_str(), first.priority, first.version),
-        ("ens33", 100, 2)
-    );
+    assert_eq!((first.interface.as_str(), first.priority, first.version), ("ens33", 100, 2));
     assert!(!first.members_complete);
     assert!(first.track.is_empty());
 }

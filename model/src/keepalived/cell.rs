@@ -67,24 +67,14 @@ impl Line {
     /// `from..to`, blanks at both ends removed.
     pub(super) fn part(&self, from: usize, to: usize) -> Self {
         let cells = &self.cells[from.min(to)..to];
-        let begin = cells
-            .iter()
-            .position(|cell| !is_blank(cell.ch))
-            .unwrap_or(cells.len());
-        let end = cells
-            .iter()
-            .rposition(|cell| !is_blank(cell.ch))
-            .map_or(begin, |last| last + 1);
+        let begin = cells.iter().position(|cell| !is_blank(cell.ch)).unwrap_or(cells.len());
+        let end = cells.iter().rposition(|cell| !is_blank(cell.ch)).map_or(begin, |last| last + 1);
         let start = cells.first().map_or(self.start, |cell| cell.pos);
         Self::new(start, cells[begin..end].to_vec())
     }
 
     /// How many cells from `from` on satisfy `wanted`.
     pub(super) fn span(&self, from: usize, wanted: impl Fn(char) -> bool) -> usize {
-        self.cells
-            .iter()
-            .skip(from)
-            .take_while(|cell| wanted(cell.ch))
-            .count()
+        self.cells.iter().skip(from).take_while(|cell| wanted(cell.ch)).count()
     }
 }

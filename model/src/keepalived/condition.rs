@@ -17,16 +17,10 @@ pub(super) fn decide(line: &Line, config_id: Option<&str>) -> Decided {
     let negated = line.at(1) == Some('^');
     let begin = if negated { 2 } else { 1 };
     let length = line.span(begin, |ch| !is_blank(ch));
-    let id = line
-        .part(begin, (begin + length).min(line.cells.len()))
-        .text();
+    let id = line.part(begin, (begin + length).min(line.cells.len())).text();
     let matches = config_id == Some(id.as_str());
     let rest = line.tail(begin + length);
-    if rest.is_empty() || matches == negated {
-        Decided::Dropped
-    } else {
-        Decided::Taken(rest)
-    }
+    if rest.is_empty() || matches == negated { Decided::Dropped } else { Decided::Taken(rest) }
 }
 
 #[cfg(test)]

@@ -52,13 +52,7 @@ pub(super) fn defined(line: &Line) -> Option<(String, usize)> {
 
 impl Definitions {
     pub(super) fn set(&mut self, name: String, value: Line) {
-        self.by_name.insert(
-            name,
-            Definition {
-                lines: vec![value],
-                multiline: false,
-            },
-        );
+        self.by_name.insert(name, Definition { lines: vec![value], multiline: false });
     }
 
     /// `lines` may be empty, which is an empty value.
@@ -90,7 +84,13 @@ impl Definitions {
             if definition.multiline {
                 following.splice(0..0, definition.lines[1..].iter().cloned());
             }
-            let value = definition.lines[0].cells.iter().copied();
+            // One line of value is part of the line that uses it, and complained about there; the
+            // lines of a longer one are found where they are written.
+            let place = |cell: &Cell| match definition.multiline {
+                true => *cell,
+                false => Cell { pos, ..*cell },
+            };
+            let value: Vec<Cell> = definition.lines[0].cells.iter().map(place).collect();
             line.cells.splice(index..index + length, value);
             if line.bytes() > MAX_LINE_BYTES {
                 return Err(Unreplaced::TooLong(pos));
@@ -100,11 +100,7 @@ impl Definitions {
                 break;
             }
         }
-        Ok(Replaced {
-            line: line.tail(0),
-            following,
-            changed: replacements > 0,
-        })
+        Ok(Replaced { line: line.tail(0), following, changed: replacements > 0 })
     }
 
     /// The definition used at the `$` at `index`, and how long that use is.
@@ -139,10 +135,7 @@ impl Definitions {
     /// Defines `name` unless the file did.
     pub(super) fn set_default(&mut self, name: &str, text: &str, pos: Pos) {
         let cells = text.chars().map(|ch| Cell { ch, pos }).collect();
-        let definition = Definition {
-            lines: vec![Line::new(pos, cells)],
-            multiline: false,
-        };
+        let definition = Definition { lines: vec![Line::new(pos, cells)], multiline: false };
         self.by_name.insert(name.to_owned(), definition);
     }
 }
@@ -156,10 +149,7 @@ fn in_name(ch: char) -> bool {
 }
 
 fn name(line: &Line, begin: usize, length: usize) -> String {
-    line.cells[begin..begin + length]
-        .iter()
-        .map(|cell| cell.ch)
-        .collect()
+    line.cells[begin..begin + length].iter().map(|cell| cell.ch).collect()
 }
 
 #[cfg(test)]
@@ -190,21 +180,14 @@ mod tests {
             ("$NOPE ${NOPE} $", "$NOPE ${NOPE} $"),
         ];
         for (text, expected) in table {
-            assert_eq!(
-                all.replace(&line(text)).unwrap().line.text(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(all.replace(&line(text)).unwrap().line.text(), expected, "{text}");
         }
     }
 
     #[test]
     fn definitions_that_refer_to_each_other_end_in_an_error() {
         let all = with(&[("A", "$B"), ("B", "$A")]);
-        assert!(matches!(
-            all.replace(&line("x $A")),
-            Err(Unreplaced::Endless(_))
-        ));
+        assert!(matches!(all.replace(&line("x $A")), Err(Unreplaced::Endless(_))));
         let all = with(&[("A", "x${A}x")]);
         assert!(all.replace(&line("${A}")).is_err());
     }

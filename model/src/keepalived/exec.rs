@@ -29,33 +29,30 @@ pub(super) fn read(
     let command = rest.next()?;
     let user = rest.next();
     if let Some(user) = user {
-        let message = format!(
-            "{:?} after the command is taken for the user to run it as",
-            user.text
-        );
+        let message =
+            format!("{:?} after the command is taken for the user to run it as", user.text);
         let remedy = "put the whole command line in double quotes if it is an argument";
         if !plausible_user(&user.text) {
             report.error(user.pos, "bad-user", message, remedy);
         }
     }
     same_group(user, rest.next(), report);
+    if let Some(extra) = rest.next() {
+        let message =
+            format!("{:?} after user and group is ignored, as keepalived does", extra.text);
+        let remedy = "put the whole command line in double quotes";
+        report.warning(extra.pos, "extra-word", message, remedy);
+    }
     let inner = split(&Line::generated(&command.text, command.pos), report)?;
     let Some((file, args)) = inner.split_first() else {
         let message = format!("{keyword} names no program");
-        report.error(
-            statement.pos(),
-            "missing-value",
-            message,
-            "write the path of the program",
-        );
+        report.error(statement.pos(), "missing-value", message, "write the path of the program");
         return None;
     };
     Some(Exec {
         file: report.located(file.text.clone(), file.pos),
         args: args.iter().map(|arg| arg.text.clone()).collect(),
-        user: user
-            .map(|user| user.text.clone())
-            .or_else(|| default_user.map(str::to_owned)),
+        user: user.map(|user| user.text.clone()).or_else(|| default_user.map(str::to_owned)),
     })
 }
 

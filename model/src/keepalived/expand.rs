@@ -32,11 +32,7 @@ pub(super) enum Token {
 /// Where the next line comes from.
 #[derive(Debug)]
 enum Frame {
-    File {
-        file: u16,
-        lines: std::vec::IntoIter<Line>,
-        outer_checks: Checks,
-    },
+    File { file: u16, lines: std::vec::IntoIter<Line>, outer_checks: Checks },
     Lines(std::vec::IntoIter<Line>),
     Sequence(Sequence),
 }
@@ -75,10 +71,7 @@ pub(super) fn expand(
         conditional: None,
     };
     expansion.predefine();
-    expansion.open(NamedText {
-        name: file_name.to_owned(),
-        text: text.to_owned(),
-    });
+    expansion.open(NamedText { name: file_name.to_owned(), text: text.to_owned() });
     expansion.run();
     expansion.tokens
 }
@@ -86,11 +79,7 @@ pub(super) fn expand(
 impl Expansion<'_> {
     /// keepalived.conf(5), "Pre-defined definitions".
     fn predefine(&mut self) {
-        let start = Pos {
-            file: 0,
-            line: 1,
-            column: 1,
-        };
+        let start = Pos { file: 0, line: 1, column: 1 };
         self.definitions.set_default("_HASH", "#", start);
         self.definitions.set_default("_BANG", "!", start);
         if let Some(id) = self.config_id {
@@ -144,11 +133,7 @@ impl Expansion<'_> {
                     }
                     return Some(text);
                 }
-                Frame::File {
-                    lines,
-                    outer_checks,
-                    ..
-                } => {
+                Frame::File { lines, outer_checks, .. } => {
                     if let Some(line) = lines.next() {
                         return Some(self.strip(&line).0);
                     }
@@ -173,12 +158,7 @@ impl Expansion<'_> {
         }
         let stripped = bare(line);
         if let Some(pos) = stripped.open_quote {
-            self.report.error(
-                pos,
-                "open-quote",
-                "the quote is not closed",
-                "close it with a '\"'",
-            );
+            self.report.error(pos, "open-quote", "the quote is not closed", "close it with a '\"'");
         }
         let mut kept = stripped.line;
         if stripped.continued && define::defined(&kept).is_none() && !self.is_condition(&kept) {
@@ -258,8 +238,7 @@ impl Expansion<'_> {
                 Err(problem) => return self.complain(&problem),
             };
             if !replaced.following.is_empty() {
-                self.frames
-                    .push(Frame::Lines(replaced.following.into_iter()));
+                self.frames.push(Frame::Lines(replaced.following.into_iter()));
             }
             line = replaced.line;
             if !replaced.changed || !matches!(line.first(), Some('@' | '~' | '$')) {
@@ -289,11 +268,7 @@ impl Expansion<'_> {
         let read = sequence::parameters(line)
             .ok_or_else(|| "its parameters are not in parentheses".to_owned())
             .and_then(|(inside, close)| {
-                let inside = self
-                    .definitions
-                    .replace(&inside)
-                    .map_err(|_| "it is endless")?
-                    .line;
+                let inside = self.definitions.replace(&inside).map_err(|_| "it is endless")?.line;
                 sequence::read(line, &inside, close)
             });
         match read {
@@ -331,11 +306,7 @@ impl Expansion<'_> {
     }
 
     fn include(&mut self, wanted: &include::Include) {
-        let open = self
-            .frames
-            .iter()
-            .filter(|frame| matches!(frame, Frame::File { .. }))
-            .count();
+        let open = self.frames.iter().filter(|frame| matches!(frame, Frame::File { .. })).count();
         if open >= MAX_OPEN_FILES || self.files >= MAX_FILES {
             return self.report.error(
                 wanted.pos,
@@ -348,10 +319,7 @@ impl Expansion<'_> {
             );
         }
         let from = self.report.file_name(self.current_file()).to_owned();
-        let request = IncludeRequest {
-            pattern: &wanted.pattern,
-            from: &from,
-        };
+        let request = IncludeRequest { pattern: &wanted.pattern, from: &from };
         let answer = self.sources.include(&request);
         include::judge(wanted, &answer, self.report);
         for text in answer.texts.into_iter().rev() {
@@ -366,11 +334,7 @@ impl Expansion<'_> {
             return;
         };
         let lines = source::lines(file, &bytes, self.report).into_iter();
-        self.frames.push(Frame::File {
-            file,
-            lines,
-            outer_checks: self.checks,
-        });
+        self.frames.push(Frame::File { file, lines, outer_checks: self.checks });
         self.define_directory();
     }
 
@@ -386,19 +350,8 @@ impl Expansion<'_> {
     fn define_directory(&mut self) {
         let file = self.current_file();
         let name = self.report.file_name(file);
-        let directory = name
-            .rsplit_once('/')
-            .map_or(".", |(directory, _)| directory)
-            .to_owned();
-        self.definitions.set_default(
-            "_PWD",
-            &directory,
-            Pos {
-                file,
-                line: 1,
-                column: 1,
-            },
-        );
+        let directory = name.rsplit_once('/').map_or(".", |(directory, _)| directory).to_owned();
+        self.definitions.set_default("_PWD", &directory, Pos { file, line: 1, column: 1 });
     }
 
     /// Emits `line` up to its first brace outside double quotes, that brace, and queues the rest:
@@ -414,11 +367,7 @@ impl Expansion<'_> {
         }
         let pos = line.cells[brace].pos;
         let open = line.at(brace) == Some('{');
-        self.tokens.push(if open {
-            Token::Open(pos)
-        } else {
-            Token::Close(pos)
-        });
+        self.tokens.push(if open { Token::Open(pos) } else { Token::Close(pos) });
         let rest = line.tail(brace + 1);
         if !rest.is_empty() {
             self.frames.push(Frame::Lines(vec![rest].into_iter()));
@@ -427,10 +376,7 @@ impl Expansion<'_> {
 
     fn note_include_check(&mut self, line: &Line) {
         let words = words(line);
-        if words
-            .first()
-            .is_some_and(|word| word.text == "include_check")
-        {
+        if words.first().is_some_and(|word| word.text == "include_check") {
             let options = words[1..].iter().map(|word| word.text.as_str());
             if let Err(unknown) = self.checks.apply(options) {
                 let message = format!("include_check has no option {unknown:?}");

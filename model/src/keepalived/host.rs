@@ -114,8 +114,6 @@ impl HostConfig {
 
 impl VrrpInstance {
     pub fn is_ipv6(&self) -> bool {
-        self.virtual_addresses
-            .first()
-            .is_some_and(|address| address.value.ip().is_ipv6())
+        self.virtual_addresses.first().is_some_and(|address| address.value.ip().is_ipv6())
     }
 }

@@ -31,20 +31,10 @@ pub fn import(hosts: &[(Name, HostConfig)]) -> (Vec<Definition>, Findings) {
     let mut findings = Findings::default();
     for (index, (node, host)) in hosts.iter().enumerate() {
         if let Some((_, first)) = hosts[..index].iter().find(|(other, _)| other == node) {
-            let at = |host: &HostConfig| At {
-                file: host.file.clone(),
-                line: 1,
-                column: 1,
-            };
+            let at = |host: &HostConfig| At { file: host.file.clone(), line: 1, column: 1 };
             let message = format!("two files are said to be of node {node}");
             let remedy = "name each file's own node";
-            findings.push(pair(
-                "duplicate-node",
-                &at(host),
-                &at(first),
-                message,
-                remedy,
-            ));
+            findings.push(pair("duplicate-node", &at(host), &at(first), message, remedy));
         }
     }
     let (checks, check_definitions) = checks::gather(hosts, &mut findings);
@@ -53,17 +43,11 @@ pub fn import(hosts: &[(Name, HostConfig)]) -> (Vec<Definition>, Findings) {
     for seats in group::clusters(hosts, &mut findings) {
         let taken = |name: &Name| definitions.iter().any(|other| other.name() == name);
         let name = group::name(&seats, taken, &mut findings);
-        let spec = Box::new(merge::instance(
-            &name,
-            &seats,
-            &checks,
-            &mut programs,
-            &mut findings,
-        ));
+        let spec = Box::new(merge::instance(&name, &seats, &checks, &mut programs, &mut findings));
         definitions.push(Definition::Instance { name, spec });
     }
-    for (definition, at, node) in check_definitions {
-        definitions.push(programs.check(definition, &at, &node, &mut findings));
+    for (definition, origins) in check_definitions {
+        definitions.push(programs.check(definition, &origins, &mut findings));
     }
     programs.finish(&mut findings);
     (definitions, findings)

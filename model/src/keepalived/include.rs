@@ -1,7 +1,6 @@
 //! `include` lines and the checks of `include_check`: which failures are errors.
 
 use super::cell::{Line, Pos, is_blank};
-use super::lexeme::words;
 use super::report::Report;
 use super::source::Included;
 
@@ -74,58 +73,30 @@ impl Checks {
 
 /// Whether `line` includes something; `current` is the level that the file has set.
 pub(super) fn recognise(line: &Line, current: Checks) -> Option<Include> {
-    let keyword: String = line
-        .cells
-        .iter()
-        .map(|cell| cell.ch)
-        .take_while(|ch| !is_blank(*ch))
-        .collect();
+    let keyword: String =
+        line.cells.iter().map(|cell| cell.ch).take_while(|ch| !is_blank(*ch)).collect();
     let yes = Wanted::Yes;
     let checks = match keyword.as_str() {
         "include" => current,
-        "includer" => Checks {
-            readable: yes,
-            ..current
-        },
-        "includem" => Checks {
-            readable: yes,
-            matched: yes,
-            ..current
-        },
-        "includew" => Checks {
-            readable: yes,
-            wildcard: yes,
-            ..current
-        },
-        "includeb" => Checks {
-            readable: yes,
-            brace: yes,
-            ..current
-        },
+        "includer" => Checks { readable: yes, ..current },
+        "includem" => Checks { readable: yes, matched: yes, ..current },
+        "includew" => Checks { readable: yes, wildcard: yes, ..current },
+        "includeb" => Checks { readable: yes, brace: yes, ..current },
         "includea" => Checks::ALL,
         _ => return None,
     };
-    // The file name is the whole rest of the line; quotes around it are taken off.
-    let rest = line.tail(keyword.chars().count());
-    let quoted = rest.first() == Some('"');
-    let pattern = match words(&rest).first() {
-        Some(word) if quoted => word.text.clone(),
-        _ => rest.text(),
-    };
-    Some(Include {
-        pos: line.start,
-        pattern,
-        checks,
-    })
+    // The whole rest of the line, quotes included: keepalived does not take them off.
+    let pattern = line.tail(keyword.chars().count()).text();
+    Some(Include { pos: line.start, pattern, checks })
 }
 
 /// Complains about an answer as far as the checks want it; the rest are warnings.
 pub(super) fn judge(include: &Include, answer: &Included, report: &mut Report) {
-    let Include {
-        pos,
-        pattern,
-        checks,
-    } = include;
+    let Include { pos, pattern, checks } = include;
+    if pattern.contains('"') && answer.texts.is_empty() {
+        let message = format!("keepalived takes the quotes in {pattern} for a part of the name");
+        return report.error(*pos, "include-quoted", message, "remove the quotes");
+    }
     for (name, reason) in &answer.unreadable {
         let message = format!("{name} cannot be included: {reason}");
         let remedy = "make it a readable, regular file, or remove the include";

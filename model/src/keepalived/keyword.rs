@@ -31,6 +31,9 @@ pub(super) enum Shape {
     Block { words: usize },
 }
 
+/// For keywords whose words are counted elsewhere, or not at all.
+const MANY: usize = usize::MAX;
+
 /// What vipfleet does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -47,19 +50,11 @@ pub(super) enum Fate {
 }
 
 pub(super) const fn words(name: &'static str, least: usize, most: usize, fate: Fate) -> Keyword {
-    Keyword {
-        name,
-        shape: Shape::Words { least, most },
-        fate,
-    }
+    Keyword { name, shape: Shape::Words { least, most }, fate }
 }
 
 pub(super) const fn block(name: &'static str, words: usize, fate: Fate) -> Keyword {
-    Keyword {
-        name,
-        shape: Shape::Block { words },
-        fate,
-    }
+    Keyword { name, shape: Shape::Block { words }, fate }
 }
 
 /// Looks `statement` up in `table` and complains as its fate demands. `Some` when the reader
@@ -91,12 +86,7 @@ pub(super) fn admit(
             );
         }
         Fate::Refused(why, remedy) => {
-            report.error(
-                pos,
-                "not-supported",
-                format!("{name} is not supported: {why}"),
-                remedy,
-            );
+            report.error(pos, "not-supported", format!("{name} is not supported: {why}"), remedy);
         }
         Fate::Lvs => refuse_lvs(pos, name, lvs, report),
     }
@@ -126,43 +116,30 @@ fn fits(statement: &Statement, keyword: &Keyword, report: &mut Report) -> bool {
         Shape::Block { words } => (words, words, true),
     };
     if wants_block && statement.block.is_none() {
-        report.error(
-            pos,
-            "missing-block",
-            format!("{name} needs a block"),
-            "write { … } after it",
-        );
+        report.error(pos, "missing-block", format!("{name} needs a block"), "write { … } after it");
         return false;
     }
     if !wants_block && statement.block.is_some() {
         let message = format!("{name} takes no block");
-        report.error(
-            pos,
-            "stray-block",
-            message,
-            "remove the braces, or correct the keyword",
-        );
+        report.error(pos, "stray-block", message, "remove the braces, or correct the keyword");
         return false;
     }
     if given < least {
         let message = format!("{name} lacks a value");
-        report.error(
-            pos,
-            "missing-value",
-            message,
-            "write the value after it on the same line",
-        );
+        report.error(pos, "missing-value", message, "write the value after it on the same line");
         return false;
     }
     if let Some(extra) = statement.parameters().get(most) {
+        // The rest of a password with a blank in it is still a secret.
+        let word = match name {
+            "auth_pass" => "the second word".to_owned(),
+            _ => format!("{:?}", extra.text),
+        };
         report.warning(
             extra.pos,
             "extra-word",
-            format!(
-                "{:?} after {name} is ignored, as keepalived ignores it",
-                extra.text
-            ),
-            "put it on a line of its own if it is a keyword, or remove it",
+            format!("{word} after {name} is ignored, as keepalived ignores it"),
+            "put it on a line of its own if it is a keyword, or in double quotes, or remove it",
         );
     }
     true
@@ -171,11 +148,7 @@ fn fits(statement: &Statement, keyword: &Keyword, report: &mut Report) -> bool {
 fn unknown(statement: &Statement, table: &[Keyword], context: &str, report: &mut Report) {
     let name = statement.keyword();
     let names = || table.iter().map(|keyword| keyword.name);
-    let place = if context.is_empty() {
-        String::new()
-    } else {
-        format!(" in {context}")
-    };
+    let place = if context.is_empty() { String::new() } else { format!(" in {context}") };
     let message = format!("unknown keyword {name:?}{place}");
     if !context.is_empty() && ROOT.iter().any(|root| root.name == name) && statement.block.is_some()
     {
@@ -216,9 +189,7 @@ fn distance(left: &str, right: &str) -> usize {
         let mut current = vec![row + 1];
         for (column, to) in right.iter().enumerate() {
             let substituted = above[column] + usize::from(from != to);
-            let mut least = substituted
-                .min(above[column + 1] + 1)
-                .min(current[column] + 1);
+            let mut least = substituted.min(above[column + 1] + 1).min(current[column] + 1);
             let swapped =
                 row > 0 && column > 0 && *from == right[column - 1] && left[row - 1] == *to;
             if swapped {
@@ -253,15 +224,7 @@ mod tests {
 
     #[test]
     fn no_table_names_a_keyword_twice() {
-        for table in [
-            ROOT,
-            GLOBAL_DEFS,
-            INSTANCE,
-            SCRIPT,
-            PROCESS,
-            SYNC_GROUP,
-            AUTHENTICATION,
-        ] {
+        for table in [ROOT, GLOBAL_DEFS, INSTANCE, SCRIPT, PROCESS, SYNC_GROUP, AUTHENTICATION] {
             let mut names: Vec<&str> = table.iter().map(|keyword| keyword.name).collect();
             names.sort_unstable();
             let count = names.len();

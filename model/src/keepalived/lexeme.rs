@@ -45,13 +45,7 @@ pub(super) fn bare(line: &Line) -> Bare {
                 kept.push(*next);
                 continue;
             }
-            '"' if !in_comment => {
-                quote = if quote.is_some() {
-                    None
-                } else {
-                    Some(cell.pos)
-                }
-            }
+            '"' if !in_comment => quote = if quote.is_some() { None } else { Some(cell.pos) },
             '#' | '!' if quote.is_none() => in_comment = true,
             _ => {}
         }
@@ -60,11 +54,7 @@ pub(super) fn bare(line: &Line) -> Bare {
         }
     }
     let line = Line::new(line.start, kept).tail(0);
-    Bare {
-        line,
-        continued,
-        open_quote: quote,
-    }
+    Bare { line, continued, open_quote: quote }
 }
 
 /// Splits as keepalived splits ordinary lines. An unclosed quote takes the rest.
@@ -79,14 +69,8 @@ pub(super) fn words(line: &Line) -> Vec<Word> {
         } else {
             line.span(begin, |ch| !is_blank(ch) && ch != '"')
         };
-        let text = line.cells[begin..begin + length]
-            .iter()
-            .map(|cell| cell.ch)
-            .collect();
-        words.push(Word {
-            text,
-            pos: first.pos,
-        });
+        let text = line.cells[begin..begin + length].iter().map(|cell| cell.ch).collect();
+        words.push(Word { text, pos: first.pos });
         index = begin + length + usize::from(quoted);
         index += line.span(index, is_blank);
     }
@@ -143,9 +127,7 @@ fn escape(line: &Line, index: usize) -> Option<(char, usize)> {
         let length = line.span(from, |ch| ch.is_digit(radix)).min(most);
         let value = line.cells[from..from + length]
             .iter()
-            .fold(0u32, |sum, cell| {
-                (sum * radix + cell.ch.to_digit(radix).unwrap_or(0)) & 0xff
-            });
+            .fold(0u32, |sum, cell| (sum * radix + cell.ch.to_digit(radix).unwrap_or(0)) & 0xff);
         (char::from_u32(value).unwrap_or('\0'), from + length)
     };
     Some(match first {
@@ -174,14 +156,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Line {
-        Line::generated(
-            text,
-            Pos {
-                file: 0,
-                line: 1,
-                column: 1,
-            },
-        )
+        Line::generated(text, Pos { file: 0, line: 1, column: 1 })
     }
 
     fn texts(words: Vec<Word>) -> Vec<String> {
@@ -220,14 +195,8 @@ mod tests {
     #[test]
     fn script_lines_have_both_quotes_and_escapes() {
         let split = |text: &str| shell_words(&line(text)).map(texts);
-        assert_eq!(
-            split(r#"abcd" efg h jkl "mnop"#).unwrap(),
-            ["abcd efg h jkl mnop"]
-        );
-        assert_eq!(
-            split(r"a\ b \x41\101\tz \cA").unwrap(),
-            ["a b", "AA\tz", "\u{1}"]
-        );
+        assert_eq!(split(r#"abcd" efg h jkl "mnop"#).unwrap(), ["abcd efg h jkl mnop"]);
+        assert_eq!(split(r"a\ b \x41\101\tz \cA").unwrap(), ["a b", "AA\tz", "\u{1}"]);
         assert!(matches!(split("a 'b"), Err(Unsplit::OpenQuote('\'', _))));
         assert!(matches!(split("a \\"), Err(Unsplit::LoneEscape(_))));
     }

@@ -50,13 +50,7 @@ pub(super) fn host(
                     repeated(&name.text, name.pos, first.name().pos, report);
                     continue;
                 }
-                drafts.push(instance::read(
-                    statement,
-                    &globals,
-                    &mut checks,
-                    options.lvs,
-                    report,
-                ));
+                drafts.push(instance::read(statement, &globals, &mut checks, options.lvs, report));
             }
             _ => {}
         }
@@ -74,11 +68,7 @@ pub(super) fn host(
 }
 
 fn of<'a>(statements: &[&'a Statement], keyword: &str) -> Vec<&'a Statement> {
-    statements
-        .iter()
-        .copied()
-        .filter(|statement| statement.keyword() == keyword)
-        .collect()
+    statements.iter().copied().filter(|statement| statement.keyword() == keyword).collect()
 }
 
 fn repeated(name: &str, pos: Pos, first: Pos, report: &mut Report) {
@@ -105,9 +95,7 @@ fn sync_group(statement: &Statement, lvs: Lvs, report: &mut Report) -> SyncGroup
     let mut members: Vec<Located<String>> = Vec::new();
     for inner in statement.statements() {
         // What else a refused group says is of no interest, unless it is no keyword at all.
-        let known = SYNC_GROUP
-            .iter()
-            .any(|keyword| keyword.name == inner.keyword());
+        let known = SYNC_GROUP.iter().any(|keyword| keyword.name == inner.keyword());
         if known && inner.keyword() != "group"
             || !admit(inner, SYNC_GROUP, "vrrp_sync_group", lvs, report)
         {
@@ -116,10 +104,7 @@ fn sync_group(statement: &Statement, lvs: Lvs, report: &mut Report) -> SyncGroup
         let names = inner.statements().iter().flat_map(|line| &line.words);
         members.extend(names.map(|word| report.located(word.text.clone(), word.pos)));
     }
-    SyncGroup {
-        name: report.located(name.text.clone(), name.pos),
-        members,
-    }
+    SyncGroup { name: report.located(name.text.clone(), name.pos), members }
 }
 
 /// `written` as a [`Name`]: characters that names do not have become `_`, with a warning.
@@ -128,11 +113,8 @@ fn name(written: &str, pos: Pos, report: &mut Report) -> Name {
         return name;
     }
     let kept = |ch: char| ch.is_ascii_alphanumeric() || matches!(ch, '_' | '-' | '.');
-    let mut text: String = written
-        .chars()
-        .map(|ch| if kept(ch) { ch } else { '_' })
-        .take(62)
-        .collect();
+    let mut text: String =
+        written.chars().map(|ch| if kept(ch) { ch } else { '_' }).take(62).collect();
     if !text.starts_with(|ch: char| ch.is_ascii_alphanumeric() || ch == '_') {
         text.insert(0, '_');
     }

@@ -12,18 +12,12 @@ pub fn render(finding: &Finding, texts: &[NamedText]) -> String {
         Severity::Warning => Level::WARNING,
     };
     let places = std::iter::once(&finding.place).chain(&finding.related);
-    let excerpts: Vec<Excerpt> = places
-        .filter_map(|place| Excerpt::of(place, texts))
-        .collect();
+    let excerpts: Vec<Excerpt> = places.filter_map(|place| Excerpt::of(place, texts)).collect();
     if excerpts.is_empty() {
         return finding.to_string();
     }
     let snippets = excerpts.iter().enumerate().map(|(index, excerpt)| {
-        let kind = if index == 0 {
-            AnnotationKind::Primary
-        } else {
-            AnnotationKind::Context
-        };
+        let kind = if index == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
         Snippet::source(excerpt.line.as_str())
             .line_start(excerpt.number)
             .path(excerpt.file.as_str())
@@ -51,45 +45,23 @@ impl Excerpt {
         let file = place.file.clone()?;
         let number = usize::try_from(place.line?).ok()?;
         let text = texts.iter().find(|text| text.name == file)?;
-        let bytes = text
-            .text
-            .split(|byte| *byte == b'\n')
-            .nth(number.checked_sub(1)?)?;
+        let bytes = text.text.split(|byte| *byte == b'\n').nth(number.checked_sub(1)?)?;
         let line = redacted(&String::from_utf8_lossy(bytes));
-        let column = usize::try_from(place.column.unwrap_or(1))
-            .ok()?
-            .saturating_sub(1);
-        let begin = line
-            .char_indices()
-            .nth(column)
-            .map_or(line.len(), |(index, _)| index);
+        let column = usize::try_from(place.column.unwrap_or(1)).ok()?.saturating_sub(1);
+        let begin = line.char_indices().nth(column).map_or(line.len(), |(index, _)| index);
         let rest = &line[begin..];
-        let length = rest
-            .find(|ch: char| ch.is_whitespace() || ch == '{')
-            .unwrap_or(rest.len());
+        let length = rest.find(|ch: char| ch.is_whitespace() || ch == '{').unwrap_or(rest.len());
         let end = begin + length.max(usize::from(!rest.is_empty()));
-        let end = (end..=line.len())
-            .find(|end| line.is_char_boundary(*end))
-            .unwrap_or(begin);
-        Some(Self {
-            file,
-            number,
-            line,
-            begin,
-            end,
-        })
+        let end = (end..=line.len()).find(|end| line.is_char_boundary(*end)).unwrap_or(begin);
+        Some(Self { file, number, line, begin, end })
     }
 }
 
-/// What follows `auth_pass` is nobody's business on a screen.
+/// What follows `auth_pass` is nobody's business on a screen, misspelt or not.
 fn redacted(line: &str) -> String {
-    let line: String = line
-        .trim_end()
-        .chars()
-        .map(|ch| if ch.is_control() { ' ' } else { ch })
-        .collect();
-    match line.split_once("auth_pass") {
-        Some((before, _)) => format!("{before}auth_pass {}", crate::secret::REDACTED),
-        None => line,
-    }
+    let line: String =
+        line.trim_end().chars().map(|ch| if ch.is_control() { ' ' } else { ch }).collect();
+    let Some(begin) = line.find("auth_p") else { return line };
+    let value = line[begin..].find(char::is_whitespace).map_or(line.len(), |gap| begin + gap);
+    format!("{} {}", &line[..value], crate::secret::REDACTED)
 }

@@ -31,23 +31,12 @@ impl Report {
     }
 
     pub(super) fn at(&self, pos: Pos) -> At {
-        let file = self
-            .names
-            .get(usize::from(pos.file))
-            .cloned()
-            .unwrap_or_else(|| "".into());
-        At {
-            file,
-            line: pos.line,
-            column: pos.column,
-        }
+        let file = self.names.get(usize::from(pos.file)).cloned().unwrap_or_else(|| "".into());
+        At { file, line: pos.line, column: pos.column }
     }
 
     pub(super) fn located<T>(&self, value: T, pos: Pos) -> Located<T> {
-        Located {
-            value,
-            at: self.at(pos),
-        }
+        Located { value, at: self.at(pos) }
     }
 
     pub(super) fn error(
@@ -57,13 +46,7 @@ impl Report {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.push(finding(
-            Severity::Error,
-            rule,
-            self.at(pos),
-            message,
-            remedy,
-        ));
+        self.push(finding(Severity::Error, rule, self.at(pos), message, remedy));
     }
 
     pub(super) fn warning(
@@ -73,13 +56,7 @@ impl Report {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.push(finding(
-            Severity::Warning,
-            rule,
-            self.at(pos),
-            message,
-            remedy,
-        ));
+        self.push(finding(Severity::Warning, rule, self.at(pos), message, remedy));
     }
 
     pub(super) fn push(&mut self, finding: Finding) {
@@ -92,13 +69,16 @@ impl Report {
     }
 
     pub(super) fn finish(mut self, mut host: HostConfig) -> (HostConfig, Findings) {
+        // As they stand in the files, whatever found them when.
+        let names = &self.names;
+        self.findings.sort_by_key(|finding| {
+            let place = &finding.place;
+            let file = names.iter().position(|name| Some(&**name) == place.file.as_deref());
+            (file, place.line, place.column)
+        });
         if self.dropped > 0 {
             let message = format!("{} further findings are not shown", self.dropped);
-            let at = At {
-                file: host.file.clone(),
-                line: 1,
-                column: 1,
-            };
+            let at = At { file: host.file.clone(), line: 1, column: 1 };
             let remedy = "mend those shown first";
             let last = finding(Severity::Error, "too-many-findings", at, message, remedy);
             self.findings.push(last);

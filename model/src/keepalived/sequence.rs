@@ -16,12 +16,7 @@ pub(super) struct Sequence {
 
 #[derive(Clone, Debug)]
 pub(super) enum Values {
-    Numbers {
-        next: i64,
-        last: i64,
-        step: i64,
-        hex: bool,
-    },
+    Numbers { next: i64, last: i64, step: i64, hex: bool },
     List(std::vec::IntoIter<Vec<String>>),
 }
 
@@ -58,11 +53,7 @@ pub(super) fn read(line: &Line, parameters: &Line, close: usize) -> Result<Seque
         if values.iter().any(|value| value.len() != variables.len()) {
             return Err("every value needs as many parts as there are variables".into());
         }
-        return Ok(Sequence {
-            variables,
-            values: Values::List(values.into_iter()),
-            text,
-        });
+        return Ok(Sequence { variables, values: Values::List(values.into_iter()), text });
     }
     let hex = line.at(4) == Some('x');
     let mut parts = inside.split(',').map(str::trim);
@@ -72,19 +63,13 @@ pub(super) fn read(line: &Line, parameters: &Line, close: usize) -> Result<Seque
     }
     let numbers: Vec<i64> = parts.map(number).collect::<Result<_, _>>()?;
     let (start, step, last) = match numbers[..] {
-        [last] => (
-            if last < 1 { -1 } else { 1 },
-            if last < 1 { -1 } else { 1 },
-            last,
-        ),
+        [last] => (if last < 1 { -1 } else { 1 }, if last < 1 { -1 } else { 1 }, last),
         [start, last] => (start, if start <= last { 1 } else { -1 }, last),
         [start, step, last] => (start, step, last),
         _ => return Err("it takes a variable and one, two or three numbers".into()),
     };
     if step == 0 || (start < last && step < 0) || (start > last && step > 0) {
-        return Err(format!(
-            "a step of {step} does not lead from {start} to {last}"
-        ));
+        return Err(format!("a step of {step} does not lead from {start} to {last}"));
     }
     if hex && (start < 0 || last < 0) {
         return Err("~SEQx counts non-negative numbers only".into());
@@ -92,17 +77,8 @@ pub(super) fn read(line: &Line, parameters: &Line, close: usize) -> Result<Seque
     if start.abs_diff(last) / step.unsigned_abs() >= MAX_VALUES {
         return Err(format!("it has more than {MAX_VALUES} values"));
     }
-    let values = Values::Numbers {
-        next: start,
-        last,
-        step,
-        hex,
-    };
-    Ok(Sequence {
-        variables: vec![variable],
-        values,
-        text,
-    })
+    let values = Values::Numbers { next: start, last, step, hex };
+    Ok(Sequence { variables: vec![variable], values, text })
 }
 
 impl Iterator for Values {
@@ -111,25 +87,12 @@ impl Iterator for Values {
     fn next(&mut self) -> Option<Vec<String>> {
         match self {
             Self::List(values) => values.next(),
-            Self::Numbers {
-                next,
-                last,
-                step,
-                hex,
-            } => {
-                let over = if *step > 0 {
-                    *next > *last
-                } else {
-                    *next < *last
-                };
+            Self::Numbers { next, last, step, hex } => {
+                let over = if *step > 0 { *next > *last } else { *next < *last };
                 if over {
                     return None;
                 }
-                let text = if *hex {
-                    format!("{next:x}")
-                } else {
-                    next.to_string()
-                };
+                let text = if *hex { format!("{next:x}") } else { next.to_string() };
                 *next = next.checked_add(*step)?;
                 Some(vec![text])
             }
@@ -143,23 +106,15 @@ fn number(text: &str) -> Result<i64, String> {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let (digits, radix) = match digits
-        .strip_prefix("0x")
-        .or_else(|| digits.strip_prefix("0X"))
-    {
+    let (digits, radix) = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(hex) => (hex, 16),
         None if digits.len() > 1 && digits.starts_with('0') => (&digits[1..], 8),
         None => (digits, 10),
     };
-    let bounded = i32::from_str_radix(digits, radix)
-        .ok()
-        .filter(|_| !digits.starts_with(['-', '+']));
+    let bounded =
+        i32::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['-', '+']));
     let value = bounded.ok_or_else(|| format!("{text:?} is no number in range"))?;
-    Ok(if negative {
-        -i64::from(value)
-    } else {
-        i64::from(value)
-    })
+    Ok(if negative { -i64::from(value) } else { i64::from(value) })
 }
 
 /// `{a, b}, {1, 2}` or `a, 1, 2` as groups.
@@ -170,13 +125,7 @@ fn items(text: &str) -> Result<Vec<Vec<String>>, String> {
         let (group, after) = match rest.strip_prefix('{') {
             Some(inner) => {
                 let (group, after) = inner.split_once('}').ok_or("a '{' is not closed")?;
-                (
-                    group
-                        .split(',')
-                        .map(|part| part.trim().to_owned())
-                        .collect(),
-                    after,
-                )
+                (group.split(',').map(|part| part.trim().to_owned()).collect(), after)
             }
             None => {
                 let end = rest.find(',').unwrap_or(rest.len());
@@ -211,16 +160,10 @@ mod tests {
         assert_eq!(rounds("~SEQ(A, 0, 3) x").unwrap(), ["0", "1", "2", "3"]);
         assert_eq!(rounds("~SEQ(A, 2) x").unwrap(), ["1", "2"]);
         assert_eq!(rounds("~SEQ(A, -2) x").unwrap(), ["-1", "-2"]);
-        assert_eq!(
-            rounds("~SEQx(A, 0x90, 0x10, 0xb0) x").unwrap(),
-            ["90", "a0", "b0"]
-        );
+        assert_eq!(rounds("~SEQx(A, 0x90, 0x10, 0xb0) x").unwrap(), ["90", "a0", "b0"]);
         assert_eq!(rounds("~SEQ(A, 5, -2, 1) x").unwrap(), ["5", "3", "1"]);
         assert_eq!(rounds("~LST(A, 1, b) x").unwrap(), ["1", "b"]);
-        assert_eq!(
-            rounds("~LST({A, B}, {10,1},{20,4}) x").unwrap(),
-            ["10+1", "20+4"]
-        );
+        assert_eq!(rounds("~LST({A, B}, {10,1},{20,4}) x").unwrap(), ["10+1", "20+4"]);
     }
 
     #[test]

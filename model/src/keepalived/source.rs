@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, Line, Pos};
 use super::report::Report;
+use std::fmt;
 
 /// Answers `include` lines. The agent and the command line read real files; tests a map.
 pub trait Sources {
@@ -29,10 +30,18 @@ pub struct Included {
 
 /// A file's name, as findings show it and as it is handed back in [`IncludeRequest::from`], and
 /// its content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NamedText {
     pub name: String,
     pub text: Vec<u8>,
+}
+
+impl fmt::Debug for NamedText {
+    /// Without the text, which has passwords in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.text.len();
+        f.debug_struct("NamedText").field("name", &self.name).field("bytes", &bytes).finish()
+    }
 }
 
 /// No file can be included.
@@ -51,11 +60,7 @@ pub(super) const MAX_FILE_BYTES: usize = 4 << 20;
 /// Physical lines of a file with places. Complains once about bytes that are no UTF-8, NUL bytes
 /// and a byte order mark.
 pub(super) fn lines(file: u16, text: &[u8], report: &mut Report) -> Vec<Line> {
-    let start = Pos {
-        file,
-        line: 1,
-        column: 1,
-    };
+    let start = Pos { file, line: 1, column: 1 };
     if text.len() > MAX_FILE_BYTES {
         report.error(
             start,
@@ -79,22 +84,14 @@ pub(super) fn lines(file: u16, text: &[u8], report: &mut Report) -> Vec<Line> {
         }
     };
     let decoded = String::from_utf8_lossy(text);
-    let mut lines: Vec<Line> = decoded
-        .split('\n')
-        .zip(1..)
-        .map(|(t, n)| line(file, t, n))
-        .collect();
+    let mut lines: Vec<Line> =
+        decoded.split('\n').zip(1..).map(|(t, n)| line(file, t, n)).collect();
     if lines.last().is_some_and(Line::is_empty) {
         lines.pop();
     }
     if std::str::from_utf8(text).is_err() {
         let pos = find(&lines, char::REPLACEMENT_CHARACTER).unwrap_or(start);
-        report.error(
-            pos,
-            "not-utf-8",
-            "bytes that are no UTF-8 text",
-            "save the file as UTF-8",
-        );
+        report.error(pos, "not-utf-8", "bytes that are no UTF-8 text", "save the file as UTF-8");
     }
     if let Some(pos) = find(&lines, '\0') {
         report.error(
@@ -109,34 +106,11 @@ pub(super) fn lines(file: u16, text: &[u8], report: &mut Report) -> Vec<Line> {
 
 /// Line ends are LF or CR LF.
 fn line(file: u16, text: &str, number: u32) -> Line {
-    let cell = |(ch, column)| Cell {
-        ch,
-        pos: Pos {
-            file,
-            line: number,
-            column,
-        },
-    };
-    let cells = text
-        .trim_end_matches('\r')
-        .chars()
-        .zip(1..)
-        .map(cell)
-        .collect();
-    Line::new(
-        Pos {
-            file,
-            line: number,
-            column: 1,
-        },
-        cells,
-    )
+    let cell = |(ch, column)| Cell { ch, pos: Pos { file, line: number, column } };
+    let cells = text.trim_end_matches('\r').chars().zip(1..).map(cell).collect();
+    Line::new(Pos { file, line: number, column: 1 }, cells)
 }
 
 fn find(lines: &[Line], wanted: char) -> Option<Pos> {
-    lines
-        .iter()
-        .flat_map(|line| &line.cells)
-        .find(|cell| cell.ch == wanted)
-        .map(|cell| cell.pos)
+    lines.iter().flat_map(|line| &line.cells).find(|cell| cell.ch == wanted).map(|cell| cell.pos)
 }

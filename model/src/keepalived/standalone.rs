@@ -21,25 +21,17 @@ pub fn assignment(host: &HostConfig) -> (Assignment, Findings) {
     instances.sort_by(|left, right| left.name.cmp(&right.name));
     let tracked = |check: &&HostCheck| {
         let tracks = host.instances.iter().flat_map(|instance| &instance.track);
-        tracks
-            .into_iter()
-            .any(|track| track.value.check == check.name.value)
+        tracks.into_iter().any(|track| track.value.check == check.name.value)
     };
     let mut checks: Vec<NamedCheck> = Vec::new();
     for check in host.checks.iter().filter(tracked) {
         if let Probe::Exec(exec) = &check.spec.probe {
             absolute(
-                &Located {
-                    value: exec.file.clone(),
-                    at: check.name.at.clone(),
-                },
+                &Located { value: exec.file.clone(), at: check.name.at.clone() },
                 &mut findings,
             );
         }
-        checks.push(NamedCheck {
-            name: check.name.value.clone(),
-            spec: check.spec.clone(),
-        });
+        checks.push(NamedCheck { name: check.name.value.clone(), spec: check.spec.clone() });
     }
     checks.sort_by(|left, right| left.name.cmp(&right.name));
     (Assignment { instances, checks }, findings)
@@ -51,11 +43,8 @@ fn assigned(
     findings: &mut Findings,
 ) -> AssignedInstance {
     let it = instance.clone();
-    let transport = if it.unicast_peers.is_empty() {
-        Transport::Multicast
-    } else {
-        Transport::Unicast
-    };
+    let transport =
+        if it.unicast_peers.is_empty() { Transport::Multicast } else { Transport::Unicast };
     AssignedInstance {
         name: it.name.value,
         virtual_router_id: it.virtual_router_id.value,
@@ -81,11 +70,7 @@ fn assigned(
         members_complete: false,
         source_address: it.source_address.map(|source| source.value),
         track: it.track.into_iter().map(|track| track.value).collect(),
-        notify: it
-            .notify
-            .iter()
-            .map(|hook| notify(hook, findings))
-            .collect(),
+        notify: it.notify.iter().map(|hook| notify(hook, findings)).collect(),
     }
 }
 
@@ -105,9 +90,7 @@ fn members(instance: &VrrpInstance) -> Vec<AssignedMember> {
         external: true,
         this: false,
     };
-    std::iter::once(this)
-        .chain(instance.unicast_peers.iter().map(peer))
-        .collect()
+    std::iter::once(this).chain(instance.unicast_peers.iter().map(peer)).collect()
 }
 
 fn notify(hook: &Located<Hook>, findings: &mut Findings) -> Notify {
@@ -131,11 +114,5 @@ fn absolute(file: &Located<String>, findings: &mut Findings) {
     } else {
         "write the whole path; PATH is not searched"
     };
-    findings.push(finding(
-        Severity::Error,
-        "relative-path",
-        file.at.clone(),
-        message,
-        remedy,
-    ));
+    findings.push(finding(Severity::Error, "relative-path", file.at.clone(), message, remedy));
 }

@@ -44,10 +44,7 @@ struct Level {
 /// Builds the tree. Braces that do not match are errors; what is inside an unclosed block counts
 /// as if it had been closed at the end.
 pub(super) fn build(tokens: Vec<Token>, report: &mut Report) -> Vec<Statement> {
-    let mut levels = vec![Level {
-        statements: Vec::new(),
-        opened: Pos::default(),
-    }];
+    let mut levels = vec![Level { statements: Vec::new(), opened: Pos::default() }];
     let mut too_deep = 0usize;
     let mut may_open = false;
     for token in tokens {
@@ -73,15 +70,9 @@ pub(super) fn build(tokens: Vec<Token>, report: &mut Report) -> Vec<Statement> {
                 }
                 if !may_open {
                     // Somewhere to put what is inside: never read, since the error stands.
-                    levels.push(Level {
-                        statements: Vec::new(),
-                        opened: Pos::default(),
-                    });
+                    levels.push(Level { statements: Vec::new(), opened: Pos::default() });
                 } else {
-                    levels.push(Level {
-                        statements: Vec::new(),
-                        opened: pos,
-                    });
+                    levels.push(Level { statements: Vec::new(), opened: pos });
                 }
                 may_open = false;
             }
@@ -95,10 +86,7 @@ pub(super) fn build(tokens: Vec<Token>, report: &mut Report) -> Vec<Statement> {
         }
     }
     if let Some(outermost) = levels.get(1) {
-        let owner = levels[0]
-            .statements
-            .last()
-            .map_or("block", Statement::keyword);
+        let owner = levels[0].statements.last().map_or("block", Statement::keyword);
         let message = format!("the block of {owner} is not closed");
         let pos = outermost.opened;
         report.error(pos, "unterminated-block", message, "add the missing '}'");
@@ -113,11 +101,7 @@ fn push(levels: &mut [Level], line: Line) -> bool {
     let (Some(level), false) = (levels.last_mut(), words.is_empty()) else {
         return false;
     };
-    level.statements.push(Statement {
-        words,
-        line,
-        block: None,
-    });
+    level.statements.push(Statement { words, line, block: None });
     true
 }
 
@@ -131,9 +115,7 @@ fn close(levels: &mut Vec<Level>) -> bool {
     };
     // A block without an owner has been complained about.
     let owned = done.opened != Pos::default();
-    let owner = levels
-        .last_mut()
-        .and_then(|level| level.statements.last_mut());
+    let owner = levels.last_mut().and_then(|level| level.statements.last_mut());
     if let (true, Some(owner)) = (owned, owner) {
         owner.block = Some(done.statements);
     }

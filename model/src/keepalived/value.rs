@@ -18,17 +18,10 @@ pub(super) fn integer(
     let plain = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     let is_number = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit());
     // A number too large for the type is out of range like any other.
-    let value = digits
-        .parse::<i64>()
-        .ok()
-        .filter(|value| range.contains(value));
+    let value = digits.parse::<i64>().ok().filter(|value| range.contains(value));
     if value.is_none() || !is_number {
         let (least, most) = range.into_inner();
-        let what = if is_number {
-            "is out of range"
-        } else {
-            "is no whole number"
-        };
+        let what = if is_number { "is out of range" } else { "is no whole number" };
         let message = format!("{keyword} {:?} {what}", word.text);
         report.error(
             word.pos,
@@ -53,20 +46,12 @@ pub(super) fn seconds(
         return Some(Span(value));
     }
     let (least, most) = range.into_inner();
-    let what = if value.is_some() {
-        "is out of range"
-    } else {
-        "is no number of seconds"
-    };
+    let what = if value.is_some() { "is out of range" } else { "is no number of seconds" };
     report.error(
         word.pos,
         "bad-value",
         format!("{keyword} {:?} {what}", word.text),
-        format!(
-            "write {} to {}, for instance 1 or 0.5",
-            least.as_secs_f64(),
-            most.as_secs_f64()
-        ),
+        format!("write {} to {}, for instance 1 or 0.5", least.as_secs_f64(), most.as_secs_f64()),
     );
     None
 }
@@ -77,11 +62,7 @@ fn decimal(text: &str) -> Option<Duration> {
     if whole.len() + fraction.len() == 0 || !digits(whole) || !digits(fraction) {
         return None;
     }
-    let seconds = if whole.is_empty() {
-        0
-    } else {
-        whole.parse::<u32>().ok()?
-    };
+    let seconds = if whole.is_empty() { 0 } else { whole.parse::<u32>().ok()? };
     let micros: String = fraction.chars().chain("000000".chars()).take(6).collect();
     Some(Duration::from_secs(seconds.into()) + Duration::from_micros(micros.parse().ok()?))
 }
@@ -94,12 +75,7 @@ pub(super) fn switch(word: Option<&Word>, keyword: &str, report: &mut Report) ->
         "off" | "false" | "no" => Some(false),
         other => {
             let message = format!("{keyword} {other:?} is neither on nor off");
-            report.error(
-                word.pos,
-                "bad-value",
-                message,
-                "write on, off, true, false, yes or no",
-            );
+            report.error(word.pos, "bad-value", message, "write on, off, true, false, yes or no");
             None
         }
     }
@@ -110,12 +86,7 @@ pub(super) fn address(word: &Word, keyword: &str, report: &mut Report) -> Option
     let parsed = word.text.parse().ok();
     if parsed.is_none() {
         let message = format!("{keyword} {:?} is no IP address", word.text);
-        report.error(
-            word.pos,
-            "bad-address",
-            message,
-            "write it as 192.0.2.10 or 2001:db8::10",
-        );
+        report.error(word.pos, "bad-address", message, "write it as 192.0.2.10 or 2001:db8::10");
     }
     parsed
 }
@@ -127,9 +98,9 @@ const MAX_INTERFACE: usize = 15;
 pub(super) fn interface(word: &Word, report: &mut Report) -> Option<String> {
     let text = &word.text;
     let odd = |ch: char| ch == '/' || ch.is_whitespace() || ch.is_control();
-    if text.is_empty() || text.len() > MAX_INTERFACE || text.contains(odd) || text == "lo" {
+    if text.is_empty() || text.len() > MAX_INTERFACE || text.contains(odd) {
         let message = format!("{text:?} cannot be the interface");
-        let remedy = "name a network interface, at most 15 bytes, not lo";
+        let remedy = "name a network interface, at most 15 bytes";
         report.error(word.pos, "bad-interface", message, remedy);
         return None;
     }

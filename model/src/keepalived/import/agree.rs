@@ -27,21 +27,15 @@ impl<'a> Compare<'a, '_> {
         for seat in &self.seats[1..] {
             let theirs = pick(seat.instance);
             if theirs.value != ours.value {
-                let message = format!(
-                    "{what} is {} on {} and {} on {}",
-                    show(&ours.value),
-                    first.node,
-                    show(&theirs.value),
-                    seat.node
-                );
+                let (one, other) = (show(&ours.value), show(&theirs.value));
+                let (node, peer) = (first.node, seat.node);
+                let message = match one == other {
+                    // What must not be shown, such as a password.
+                    true => format!("{what} of {node} is not that of {peer}"),
+                    false => format!("{what} is {one} on {node} and {other} on {peer}"),
+                };
                 let remedy = "all members of an instance need the same: correct one file";
-                self.push(pair(
-                    "hosts-disagree",
-                    &theirs.at,
-                    &ours.at,
-                    message,
-                    remedy,
-                ));
+                self.push(pair("hosts-disagree", &theirs.at, &ours.at, message, remedy));
             }
         }
         ours.value.clone()
@@ -68,13 +62,8 @@ impl<'a> Compare<'a, '_> {
                     seat.node, chosen.node
                 );
                 let remedy = "make the files equal, or set it in the definition";
-                let mut differs = finding(
-                    Severity::Warning,
-                    "per-host-setting",
-                    there,
-                    message,
-                    remedy,
-                );
+                let mut differs =
+                    finding(Severity::Warning, "per-host-setting", there, message, remedy);
                 differs.related.push(at.place());
                 self.push(differs);
             }

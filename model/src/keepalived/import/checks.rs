@@ -11,8 +11,11 @@ use std::collections::BTreeMap;
 /// What a host's check is called in the fleet: by position of the host and its name there.
 pub(super) type Called = BTreeMap<(usize, Name), Name>;
 
-/// A definition, where it comes from, and on which node.
-pub(super) type Gathered = (Definition, At, Name);
+/// A definition, and the place and node of every host's declaration that it stands for.
+pub(super) type Gathered = (Definition, Vec<(At, Name)>);
+
+/// The same before it is a definition.
+type Found = (Name, Check, Vec<(At, Name)>);
 
 /// Names every tracked check. A check that is never tracked does not run in keepalived and is
 /// not imported.
@@ -21,7 +24,7 @@ pub(super) fn gather(
     findings: &mut Findings,
 ) -> (Called, Vec<Gathered>) {
     let mut called = Called::new();
-    let mut gathered: Vec<(Name, Check, At, Name)> = Vec::new();
+    let mut gathered: Vec<Found> = Vec::new();
     for (index, (node, host)) in hosts.iter().enumerate() {
         for check in &host.checks {
             let own = &check.name.value;
@@ -29,34 +32,29 @@ pub(super) fn gather(
                 unused(check, findings);
                 continue;
             }
-            let equal = |(name, spec, ..): &&(Name, Check, At, Name)| {
-                (name == own || began_as(name, own)) && same(spec, &check.spec)
+            let equal = |(name, spec, _): &&mut Found| {
+                (name == own || began_as(name, own)) && *spec == check.spec
             };
-            if let Some((name, ..)) = gathered.iter().find(equal) {
+            if let Some((name, _, origins)) = gathered.iter_mut().find(equal) {
+                origins.push((check.name.at.clone(), node.clone()));
                 called.insert((index, own.clone()), name.clone());
                 continue;
             }
             let name = match gathered.iter().find(|(name, ..)| name == own) {
                 None => own.clone(),
-                Some((_, _, first, first_node)) => {
+                Some((_, _, origins)) => {
                     let taken = |name: &Name| gathered.iter().any(|(other, ..)| other == name);
                     let name = distinct(own, node, taken);
-                    differs(check, node, (first, first_node), &name, findings);
+                    differs(check, node, &origins[0], &name, findings);
                     name
                 }
             };
             called.insert((index, own.clone()), name.clone());
-            gathered.push((
-                name,
-                check.spec.clone(),
-                check.name.at.clone(),
-                node.clone(),
-            ));
+            let origins = vec![(check.name.at.clone(), node.clone())];
+            gathered.push((name, check.spec.clone(), origins));
         }
     }
-    let definition = |(name, spec, at, node): (Name, Check, At, Name)| {
-        (Definition::Check { name, spec }, at, node)
-    };
+    let definition = |(name, spec, origins): Found| (Definition::Check { name, spec }, origins);
     (called, gathered.into_iter().map(definition).collect())
 }
 
@@ -65,22 +63,14 @@ fn tracked(host: &HostConfig, check: &HostCheck) -> bool {
     tracks.any(|track| track.value.check == check.name.value)
 }
 
-fn same(left: &Check, right: &Check) -> bool {
-    left == right
-}
-
 fn began_as(name: &Name, own: &Name) -> bool {
-    name.as_str()
-        .strip_prefix(own.as_str())
-        .is_some_and(|rest| rest.starts_with('-'))
+    name.as_str().strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'))
 }
 
 fn distinct(own: &Name, node: &Name, taken: impl Fn(&Name) -> bool) -> Name {
     let stem: String = own.as_str().chars().take(40).collect();
     let host: String = node.as_str().chars().take(18).collect();
-    let wanted = format!("{stem}-{host}")
-        .parse()
-        .unwrap_or_else(|_| own.clone());
+    let wanted = format!("{stem}-{host}").parse().unwrap_or_else(|_| own.clone());
     super::super::unique(&wanted, taken)
 }
 
@@ -93,10 +83,7 @@ fn unused(check: &HostCheck, findings: &mut Findings) {
         Severity::Warning,
         "unused-check",
         check.name.at.clone(),
-        format!(
-            "no instance tracks {}: it is not imported",
-            check.name.value
-        ),
+        format!("no instance tracks {}: it is not imported", check.name.value),
         "track it, or remove it",
     ));
 }
@@ -104,7 +91,7 @@ fn unused(check: &HostCheck, findings: &mut Findings) {
 fn differs(
     check: &HostCheck,
     node: &Name,
-    (first, first_node): (&At, &Name),
+    (first, first_node): &(At, Name),
     name: &Name,
     findings: &mut Findings,
 ) {

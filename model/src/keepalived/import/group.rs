@@ -14,21 +14,12 @@ pub(super) fn clusters<'a>(
     let mut clusters: Vec<Vec<Seat<'a>>> = Vec::new();
     for (index, (node, host)) in hosts.iter().enumerate() {
         for instance in &host.instances {
-            let seat = Seat {
-                index,
-                node,
-                host,
-                instance,
-            };
+            let seat = Seat { index, node, host, instance };
             let joins = |cluster: &Vec<Seat<'_>>| cluster.iter().any(|other| overlap(seat, *other));
             // Addresses of one host may tie together what was apart before.
             let (mut joined, rest): (Vec<_>, Vec<_>) = clusters.into_iter().partition(joins);
             clusters = rest;
-            let mut merged = if joined.is_empty() {
-                Vec::new()
-            } else {
-                joined.remove(0)
-            };
+            let mut merged = if joined.is_empty() { Vec::new() } else { joined.remove(0) };
             merged.extend(joined.into_iter().flatten());
             merged.push(seat);
             clusters.push(merged);
@@ -50,50 +41,29 @@ fn same_router(left: Seat<'_>, right: Seat<'_>) -> bool {
 }
 
 fn overlap(left: Seat<'_>, right: Seat<'_>) -> bool {
-    let has = |ip| {
-        right
-            .instance
-            .virtual_addresses
-            .iter()
-            .any(|other| other.value.ip() == ip)
-    };
+    let has = |ip| right.instance.virtual_addresses.iter().any(|other| other.value.ip() == ip);
     same_router(left, right)
-        && left
-            .instance
-            .virtual_addresses
-            .iter()
-            .any(|address| has(address.value.ip()))
+        && left.instance.virtual_addresses.iter().any(|address| has(address.value.ip()))
 }
 
 /// The same instance on two interfaces of one host has no place in one definition.
 fn twice_on_a_host(cluster: &[Seat<'_>], findings: &mut Findings) {
     for (position, seat) in cluster.iter().enumerate() {
-        let before = cluster[..position]
-            .iter()
-            .find(|other| other.index == seat.index);
+        let before = cluster[..position].iter().find(|other| other.index == seat.index);
         if let Some(other) = before {
             let message = format!(
                 "{} has two instances with virtual_router_id {} and common addresses",
                 seat.node, seat.instance.virtual_router_id.value
             );
             let (at, first) = (&seat.instance.name.at, &other.instance.name.at);
-            findings.push(pair(
-                "duplicate-vip",
-                at,
-                first,
-                message,
-                "keep one of them",
-            ));
+            findings.push(pair("duplicate-vip", at, first, message, "keep one of them"));
         }
     }
 }
 
 fn apart(cluster: &[Seat<'_>], before: &[Vec<Seat<'_>>], findings: &mut Findings) {
     let seat = cluster[0];
-    let Some(other) = before
-        .iter()
-        .map(|other| other[0])
-        .find(|other| same_router(seat, *other))
+    let Some(other) = before.iter().map(|other| other[0]).find(|other| same_router(seat, *other))
     else {
         return;
     };
@@ -108,9 +78,7 @@ fn apart(cluster: &[Seat<'_>], before: &[Vec<Seat<'_>>], findings: &mut Findings
         ),
         "nothing to do if they are on different networks; otherwise give one another id",
     );
-    apart
-        .related
-        .push(other.instance.virtual_router_id.at.place());
+    apart.related.push(other.instance.virtual_router_id.at.place());
     findings.push(apart);
 }
 
@@ -144,18 +112,13 @@ pub(super) fn name(
     }
     let id = seats[0].instance.virtual_router_id.value;
     let stem: String = first.value.as_str().chars().take(50).collect();
-    let wanted = format!("{stem}-{id}")
-        .parse()
-        .unwrap_or_else(|_| first.value.clone());
+    let wanted = format!("{stem}-{id}").parse().unwrap_or_else(|_| first.value.clone());
     let name = super::super::unique(&wanted, taken);
     findings.push(finding(
         Severity::Warning,
         "names-differ",
         first.at.clone(),
-        format!(
-            "another instance is called {} already: imported as {name}",
-            first.value
-        ),
+        format!("another instance is called {} already: imported as {name}", first.value),
         "nothing to do, or rename it in the file",
     ));
     name

@@ -22,18 +22,11 @@ pub(super) fn instance(
     programs: &mut Programs,
     findings: &mut Findings,
 ) -> Instance {
-    let mut compare = Compare {
-        name,
-        seats,
-        findings,
-    };
+    let mut compare = Compare { name, seats, findings };
     let version = compare.shared("version", |it| &it.version, u8::to_string);
     let advert_interval = compare.shared("advert_int", |it| &it.advert_interval, Span::to_string);
-    let authentication = compare.shared(
-        "authentication",
-        |it| &it.authentication,
-        |it| said(it).to_owned(),
-    );
+    let authentication =
+        compare.shared("authentication", |it| &it.authentication, |it| said(it).to_owned());
     let down_adverts = compare.shared("down_timer_adverts", |it| &it.down_adverts, u8::to_string);
     let transport = transport(&mut compare);
     let preempt = compare.chosen("preempt", |s| own(&s.instance.preempt));
@@ -49,11 +42,7 @@ pub(super) fn instance(
         node: seat.node.clone(),
         interface: seat.instance.interface.value.clone(),
         priority: seat.instance.priority.value,
-        address: seat
-            .instance
-            .source_address
-            .as_ref()
-            .map(|source| source.value),
+        address: seat.instance.source_address.as_ref().map(|source| source.value),
         external: false,
         track,
     };
@@ -95,20 +84,10 @@ fn said(authentication: &Authentication) -> &'static str {
 
 fn garp(compare: &mut Compare<'_, '_>) -> Garp {
     let at = |seat: Seat<'_>| seat.instance.garp.at.clone();
-    let repeat = compare.chosen("garp_master_repeat", |s| {
-        (s.instance.garp.value.repeat, at(s))
-    });
-    let delay = compare.chosen("garp_master_delay", |s| {
-        (s.instance.garp.value.delay, at(s))
-    });
-    let refresh = compare.chosen("garp_master_refresh", |s| {
-        (s.instance.garp.value.refresh, at(s))
-    });
-    Garp {
-        repeat,
-        delay,
-        refresh,
-    }
+    let repeat = compare.chosen("garp_master_repeat", |s| (s.instance.garp.value.repeat, at(s)));
+    let delay = compare.chosen("garp_master_delay", |s| (s.instance.garp.value.delay, at(s)));
+    let refresh = compare.chosen("garp_master_refresh", |s| (s.instance.garp.value.refresh, at(s)));
+    Garp { repeat, delay, refresh }
 }
 
 /// Unicast everywhere or nowhere; every peer must be one of the hosts.
@@ -116,23 +95,14 @@ fn transport(compare: &mut Compare<'_, '_>) -> Transport {
     let seats = compare.seats;
     let first = seats[0];
     let is_unicast = |seat: &Seat<'_>| !seat.instance.unicast_peers.is_empty();
-    if let Some(other) = seats
-        .iter()
-        .find(|seat| is_unicast(seat) != is_unicast(&first))
-    {
+    if let Some(other) = seats.iter().find(|seat| is_unicast(seat) != is_unicast(&first)) {
         let message = format!("one of {} and {} has unicast_peer", first.node, other.node);
         let place = |seat: &Seat<'_>| {
             let peer = seat.instance.unicast_peers.first();
             peer.map_or(&seat.instance.name.at, |peer| &peer.at).clone()
         };
         let remedy = "all members of an instance need the same: correct one file";
-        compare.push(pair(
-            "hosts-disagree",
-            &place(other),
-            &place(&first),
-            message,
-            remedy,
-        ));
+        compare.push(pair("hosts-disagree", &place(other), &place(&first), message, remedy));
     }
     if seats.iter().any(is_unicast) {
         seats.iter().for_each(|seat| peers(compare, seat));
@@ -144,11 +114,8 @@ fn transport(compare: &mut Compare<'_, '_>) -> Transport {
 
 fn peers(compare: &mut Compare<'_, '_>, seat: &Seat<'_>) {
     let source = |seat: &Seat<'_>| seat.instance.source_address.as_ref().map(|it| it.value);
-    let others: Vec<&Seat<'_>> = compare
-        .seats
-        .iter()
-        .filter(|other| other.index != seat.index)
-        .collect();
+    let others: Vec<&Seat<'_>> =
+        compare.seats.iter().filter(|other| other.index != seat.index).collect();
     let known: Vec<IpAddr> = others.iter().filter_map(|other| source(other)).collect();
     let mut unnamed = others.len() - known.len();
     for peer in &seat.instance.unicast_peers {
@@ -160,10 +127,7 @@ fn peers(compare: &mut Compare<'_, '_>, seat: &Seat<'_>) {
             unnamed -= 1;
             continue;
         }
-        let message = format!(
-            "{}'s peer {} is none of the hosts imported",
-            seat.node, peer.value
-        );
+        let message = format!("{}'s peer {} is none of the hosts imported", seat.node, peer.value);
         let remedy = "import that host's file as well, or remove the peer";
         let at = &seat.instance.name.at;
         compare.push(pair("unknown-peer", &peer.at, at, message, remedy));
@@ -178,14 +142,8 @@ fn addresses(
 ) -> Vec<VirtualAddress> {
     let mut merged: Vec<(VirtualAddress, super::At, &Name)> = Vec::new();
     let plain = |seat: &Seat<'_>, address: &VirtualAddress| {
-        let dev = address
-            .dev
-            .clone()
-            .filter(|dev| *dev != seat.instance.interface.value);
-        VirtualAddress {
-            dev,
-            ..address.clone()
-        }
+        let dev = address.dev.clone().filter(|dev| *dev != seat.instance.interface.value);
+        VirtualAddress { dev, ..address.clone() }
     };
     for seat in compare.seats {
         for address in pick(seat.instance) {
@@ -212,9 +170,7 @@ fn addresses(
             if list.iter().all(|other| other.value.ip() != ip) {
                 let message = format!("{ip} is on {node} and not on {}", seat.node);
                 let remedy = "all members hold the same addresses: correct one file";
-                let there = list
-                    .first()
-                    .map_or(&seat.instance.name.at, |first| &first.at);
+                let there = list.first().map_or(&seat.instance.name.at, |first| &first.at);
                 compare.push(pair("hosts-disagree", at, there, message, remedy));
             }
         }
@@ -227,19 +183,11 @@ fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> 
     let seats = compare.seats;
     let first = seats[0];
     let has = |seat: &Seat<'_>, wanted: &super::super::Hook| {
-        seat.instance
-            .notify
-            .iter()
-            .any(|hook| same_hook(&hook.value, wanted))
+        seat.instance.notify.iter().any(|hook| same_hook(&hook.value, wanted))
     };
     for seat in &seats[1..] {
         for (one, other) in [(seat, &first), (&first, seat)] {
-            for hook in one
-                .instance
-                .notify
-                .iter()
-                .filter(|hook| !has(other, &hook.value))
-            {
+            for hook in one.instance.notify.iter().filter(|hook| !has(other, &hook.value)) {
                 let message = format!("this hook of {} is not {}'s", one.node, other.node);
                 let remedy = "hooks hold for all members here: give both files the same";
                 let there = &other.instance.name.at;
@@ -264,11 +212,7 @@ fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> 
 fn same_hook(left: &super::super::Hook, right: &super::super::Hook) -> bool {
     let program = |hook: &super::super::Hook| {
         let exec = &hook.exec;
-        (
-            exec.file.value.clone(),
-            exec.args.clone(),
-            exec.user.clone(),
-        )
+        (exec.file.value.clone(), exec.args.clone(), exec.user.clone())
     };
     left.on == right.on && program(left) == program(right)
 }
@@ -279,10 +223,7 @@ fn tracks(seats: &[Seat<'_>], checks: &Called) -> (Vec<Track>, Vec<Vec<Track>>) 
         let renamed = |track: &Located<Track>| {
             let key = (seat.index, track.value.check.clone());
             let check = checks.get(&key).cloned().unwrap_or(key.1);
-            Track {
-                check,
-                ..track.value.clone()
-            }
+            Track { check, ..track.value.clone() }
         };
         seat.instance.track.iter().map(renamed).collect()
     };

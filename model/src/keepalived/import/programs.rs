@@ -41,12 +41,7 @@ impl Programs {
             None => {
                 let related = Vec::new();
                 let nodes = vec![node.clone()];
-                let program = Program {
-                    path: path.to_owned(),
-                    at: at.clone(),
-                    nodes,
-                    related,
-                };
+                let program = Program { path: path.to_owned(), at: at.clone(), nodes, related };
                 self.0.insert(base.clone(), program);
             }
             Some(known) if known.path != path => {
@@ -69,19 +64,19 @@ impl Programs {
         base
     }
 
-    /// `definition` with its program as a file of the exec dir.
+    /// `definition`, declared at `origins`, with its program as a file of the exec dir.
     pub(super) fn check(
         &mut self,
         definition: Definition,
-        at: &At,
-        node: &Name,
+        origins: &[(At, Name)],
         findings: &mut Findings,
     ) -> Definition {
-        let Definition::Check { name, mut spec } = definition else {
-            return definition;
-        };
+        let Definition::Check { name, mut spec } = definition else { return definition };
         if let Probe::Exec(exec) = &mut spec.probe {
-            exec.file = self.file(&exec.file, at, node, findings);
+            let path = std::mem::take(&mut exec.file);
+            for (at, node) in origins {
+                exec.file = self.file(&path, at, node, findings);
+            }
         }
         Definition::Check { name, spec }
     }
@@ -98,11 +93,8 @@ impl Programs {
                 Severity::Warning,
                 "exec-dir",
                 program.at,
-                format!(
-                    "{} is imported as the file {base} of the agents' exec dir",
-                    program.path
-                ),
-                format!("put it there on every member, as on {}", nodes.join(", ")),
+                format!("{} is imported as the file {base} of the agents' exec dir", program.path),
+                format!("put it there on every member ({})", nodes.join(", ")),
             );
             put.related = program.related;
             findings.push(put);

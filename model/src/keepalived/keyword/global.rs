@@ -1,9 +1,8 @@
 //! Keywords outside blocks and in `global_defs`.
 
 use super::Fate::{self, InForce, Lvs, NoEffect, Read, Refused};
-use super::{Keyword, block, words};
+use super::{Keyword, MANY, block, words};
 
-const MANY: usize = 64;
 const MAIL: Fate = NoEffect("no mail is sent");
 const PROCESS: Fate = NoEffect("it is about keepalived's own processes");
 const CHECKER: Fate = NoEffect("there is no health checker of real servers");
@@ -34,44 +33,22 @@ pub(in crate::keepalived) const ROOT: &[Keyword] = &[
     block(
         "track_file",
         1,
-        Refused(
-            "a value in a file cannot be tracked",
-            "write a vrrp_script that reads the file",
-        ),
+        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
     ),
     block(
         "vrrp_track_file",
         1,
-        Refused(
-            "a value in a file cannot be tracked",
-            "write a vrrp_script that reads the file",
-        ),
+        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
     ),
-    block(
-        "bfd_instance",
-        1,
-        Refused("there is no BFD", "remove the block"),
-    ),
+    block("bfd_instance", 1, Refused("there is no BFD", "remove the block")),
     block(
         "interface_up_down_delays",
         0,
-        Refused(
-            "an interface that goes down counts at once",
-            "remove the block",
-        ),
+        Refused("an interface that goes down counts at once", "remove the block"),
     ),
     block("garp_group", 0, GARP),
-    block(
-        "linkbeat_interfaces",
-        0,
-        NoEffect("links are watched through netlink"),
-    ),
-    words(
-        "linkbeat_use_polling",
-        0,
-        0,
-        NoEffect("links are watched through netlink"),
-    ),
+    block("linkbeat_interfaces", 0, NoEffect("links are watched through netlink")),
+    words("linkbeat_use_polling", 0, 0, NoEffect("links are watched through netlink")),
     block("virtual_server", 2, Lvs),
     block("virtual_server_group", 1, Lvs),
     block("SSL", 0, Lvs),
@@ -109,12 +86,7 @@ pub(in crate::keepalived) const GLOBAL_DEFS: &[Keyword] = &[
     words("enable_script_security", 0, 0, InForce),
     words("dynamic_interfaces", 0, 1, InForce),
     words("include_check", 0, MANY, InForce),
-    words(
-        "default_interface",
-        1,
-        1,
-        NoEffect("every instance names its interface"),
-    ),
+    words("default_interface", 1, 1, NoEffect("every instance names its interface")),
     words("vrrp_garp_master_refresh_repeat", 1, 1, GARP),
     words("vrrp_garp_lower_prio_delay", 1, 1, GARP),
     words("vrrp_garp_lower_prio_repeat", 1, 1, GARP),
@@ -141,60 +113,29 @@ pub(in crate::keepalived) const GLOBAL_DEFS: &[Keyword] = &[
             "a list of addresses that differs is reported, never a reason to discard an advert",
         ),
     ),
-    words(
-        "vrrp_notify_priority_changes",
-        0,
-        1,
-        NoEffect("there is no notify FIFO"),
-    ),
-    words(
-        "log_unknown_vrids",
-        0,
-        0,
-        NoEffect("adverts of unknown instances are counted"),
-    ),
+    words("vrrp_notify_priority_changes", 0, 1, NoEffect("there is no notify FIFO")),
+    words("log_unknown_vrids", 0, 0, NoEffect("adverts of unknown instances are counted")),
     words("notify_fifo", 1, 3, FIFO),
     words("notify_fifo_script", 1, 3, FIFO),
     words("vrrp_notify_fifo", 1, 3, FIFO),
     words("vrrp_notify_fifo_script", 1, 3, FIFO),
     words("lvs_notify_fifo", 1, 3, Lvs),
     words("lvs_notify_fifo_script", 1, 3, Lvs),
-    words(
-        "fifo_write_vrrp_states_on_reload",
-        0,
-        0,
-        NoEffect("there is no notify FIFO"),
-    ),
+    words("fifo_write_vrrp_states_on_reload", 0, 0, NoEffect("there is no notify FIFO")),
     words(
         "startup_script",
         1,
         3,
-        Refused(
-            "no script runs when the agent starts",
-            "use ExecStartPre= of its unit",
-        ),
+        Refused("no script runs when the agent starts", "use ExecStartPre= of its unit"),
     ),
     words(
         "shutdown_script",
         1,
         3,
-        Refused(
-            "no script runs when the agent stops",
-            "use ExecStopPost= of its unit",
-        ),
+        Refused("no script runs when the agent stops", "use ExecStopPost= of its unit"),
     ),
-    words(
-        "startup_script_timeout",
-        1,
-        1,
-        NoEffect("no script runs when the agent starts"),
-    ),
-    words(
-        "shutdown_script_timeout",
-        1,
-        1,
-        NoEffect("no script runs when the agent stops"),
-    ),
+    words("startup_script_timeout", 1, 1, NoEffect("no script runs when the agent starts")),
+    words("shutdown_script_timeout", 1, 1, NoEffect("no script runs when the agent stops")),
     words("lvs_sync_daemon", 1, MANY, Lvs),
     words("lvs_timeouts", 1, MANY, Lvs),
     words("lvs_flush", 0, 0, Lvs),
@@ -252,12 +193,7 @@ pub(in crate::keepalived) const GLOBAL_DEFS: &[Keyword] = &[
     ),
     words("net_namespace_ipvs", 0, 1, Lvs),
     words("namespace_with_ipsets", 0, 0, FIREWALL),
-    words(
-        "linkbeat_use_polling",
-        0,
-        0,
-        NoEffect("links are watched through netlink"),
-    ),
+    words("linkbeat_use_polling", 0, 0, NoEffect("links are watched through netlink")),
     words("umask", 1, 1, PROCESS),
     words("tmp_config_directory", 1, 1, PROCESS),
     words("config_save_dir", 1, 1, PROCESS),

@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Fate::{InForce, Lvs, NoEffect, Read, Refused};
-use super::{Keyword, block, words};
+use super::{Keyword, MANY, block, words};
 
 const VMAC: super::Fate = Refused(
     "virtual MAC interfaces are not built yet",
@@ -34,21 +34,16 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     block("track_script", 0, Read),
     block("track_interface", 0, Read),
     block("track_process", 0, Read),
-    words("notify_master", 1, 3, Read),
-    words("notify_backup", 1, 3, Read),
-    words("notify_fault", 1, 3, Read),
-    words("notify_stop", 1, 3, Read),
-    words("notify", 1, 3, Read),
+    words("notify_master", 1, MANY, Read),
+    words("notify_backup", 1, MANY, Read),
+    words("notify_fault", 1, MANY, Read),
+    words("notify_stop", 1, MANY, Read),
+    words("notify", 1, MANY, Read),
     words("mcast_dst_ip", 1, 1, Read),
     words("unicast_ttl", 1, 1, Read),
     words("old_unicast_checksum", 0, 1, Read),
     words("strict_mode", 0, 1, Read),
-    words(
-        "native_ipv6",
-        0,
-        0,
-        NoEffect("the addresses decide the family"),
-    ),
+    words("native_ipv6", 0, 0, NoEffect("the addresses decide the family")),
     words("track_src_ip", 0, 0, InForce),
     words("unicast_fault_no_peer", 0, 0, InForce),
     words("accept", 0, 0, InForce),
@@ -62,18 +57,8 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     ),
     words("debug", 1, 1, NoEffect("it has none in keepalived either")),
     words("smtp_alert", 0, 1, NoEffect("no mail is sent")),
-    words(
-        "kernel_rx_buf_size",
-        1,
-        1,
-        NoEffect("receive buffers are sized by the agent"),
-    ),
-    words(
-        "linkbeat_use_polling",
-        0,
-        0,
-        NoEffect("links are watched through netlink"),
-    ),
+    words("kernel_rx_buf_size", 1, 1, NoEffect("receive buffers are sized by the agent")),
+    words("linkbeat_use_polling", 0, 0, NoEffect("links are watched through netlink")),
     words("notify_priority_changes", 0, 1, FIFO),
     words("garp_master_refresh_repeat", 1, 1, TUNING),
     words("garp_lower_prio_delay", 1, 1, TUNING),
@@ -104,15 +89,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     words("use_vmac_addr", 0, 0, VMAC),
     words("vmac_xmit_base", 0, 0, VMAC),
     words("use_ipvlan", 0, 3, VMAC),
-    words(
-        "vrf",
-        1,
-        1,
-        Refused(
-            "adverts leave through the instance's interface",
-            "remove it",
-        ),
-    ),
+    words("vrf", 1, 1, Refused("adverts leave through the instance's interface", "remove it")),
     words(
         "no_accept",
         0,
@@ -126,10 +103,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
         "dont_track_primary",
         0,
         0,
-        Refused(
-            "an instance whose interface is down is always in FAULT",
-            "remove it",
-        ),
+        Refused("an instance whose interface is down is always in FAULT", "remove it"),
     ),
     block(
         "virtual_routes",
@@ -150,16 +124,9 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     block(
         "track_file",
         0,
-        Refused(
-            "a value in a file cannot be tracked",
-            "write a vrrp_script that reads the file",
-        ),
+        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
     ),
-    block(
-        "track_bfd",
-        0,
-        Refused("there is no BFD", "remove the block"),
-    ),
+    block("track_bfd", 0, Refused("there is no BFD", "remove the block")),
     words(
         "notify_deleted",
         0,

@@ -1,46 +1,34 @@
 //! Keywords of the small blocks.
 
 use super::Fate::{NoEffect, Read, Refused};
-use super::{Keyword, block, words};
+use super::{Keyword, MANY, block, words};
 
 const ONE_PROCESS: super::Fate = Refused(
     "a process check asks whether a process of that name runs",
     "write a vrrp_script for it",
 );
 
-pub(in crate::keepalived) const AUTHENTICATION: &[Keyword] = &[
-    words("auth_type", 1, 1, Read),
-    words("auth_pass", 1, 1, Read),
-];
+pub(in crate::keepalived) const AUTHENTICATION: &[Keyword] =
+    &[words("auth_type", 1, 1, Read), words("auth_pass", 1, 1, Read)];
 
 pub(in crate::keepalived) const SCRIPT: &[Keyword] = &[
-    words("script", 1, 3, Read),
+    words("script", 1, MANY, Read),
     words("interval", 1, 1, Read),
     words("timeout", 1, 1, Read),
     words("weight", 1, 2, Read),
     words("rise", 1, 1, Read),
     words("fall", 1, 1, Read),
     words("user", 1, 2, Read),
-    words(
-        "init_fail",
-        0,
-        0,
-        NoEffect("no preemption before every check has its first result"),
-    ),
+    words("init_fail", 0, 0, NoEffect("no preemption before every check has its first result")),
 ];
 
 pub(in crate::keepalived) const PROCESS: &[Keyword] = &[
-    words("process", 1, 64, Read),
+    words("process", 1, MANY, Read),
     words("weight", 1, 2, Read),
     words("quorum", 1, 1, Read),
     words("delay", 1, 1, Read),
     words("terminate_delay", 1, 1, Read),
-    words(
-        "fork_delay",
-        1,
-        1,
-        NoEffect("a process counts as running once it is seen"),
-    ),
+    words("fork_delay", 1, 1, NoEffect("a process counts as running once it is seen")),
     words("quorum_max", 1, 1, ONE_PROCESS),
     words("param_match", 1, 1, ONE_PROCESS),
     words("full_command", 0, 0, ONE_PROCESS),
@@ -59,18 +47,8 @@ pub(in crate::keepalived) const SYNC_GROUP: &[Keyword] = &[
     words("notify_stop", 1, 3, NoEffect("the group is refused")),
     words("notify_deleted", 0, 3, NoEffect("the group is refused")),
     words("notify", 1, 3, NoEffect("the group is refused")),
-    words(
-        "notify_priority_changes",
-        0,
-        1,
-        NoEffect("the group is refused"),
-    ),
+    words("notify_priority_changes", 0, 1, NoEffect("the group is refused")),
     words("smtp_alert", 0, 1, NoEffect("the group is refused")),
     words("global_tracking", 0, 0, NoEffect("the group is refused")),
-    words(
-        "sync_group_tracking_weight",
-        0,
-        0,
-        NoEffect("the group is refused"),
-    ),
+    words("sync_group_tracking_weight", 0, 0, NoEffect("the group is refused")),
 ];

@@ -25,12 +25,7 @@ pub(super) fn read(block: &Statement, into: &mut Vec<(VirtualAddress, Pos)>, rep
         };
         if into.iter().any(|(other, _)| other.ip() == address.ip()) {
             let message = format!("{} is listed twice", address.ip());
-            report.warning(
-                line.pos(),
-                "duplicate-address",
-                message,
-                "remove one of the lines",
-            );
+            report.warning(line.pos(), "duplicate-address", message, "remove one of the lines");
             continue;
         }
         into.push((address, line.pos()));
@@ -39,10 +34,7 @@ pub(super) fn read(block: &Statement, into: &mut Vec<(VirtualAddress, Pos)>, rep
 
 fn read_line(line: &Statement, report: &mut Report) -> Option<VirtualAddress> {
     let net = network(&line.words[0], report)?;
-    let mut address = VirtualAddress {
-        address: net,
-        ..VirtualAddress::host(net.addr())
-    };
+    let mut address = VirtualAddress { address: net, ..VirtualAddress::host(net.addr()) };
     let mut words = line.parameters().iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
@@ -59,11 +51,7 @@ fn read_line(line: &Statement, report: &mut Report) -> Option<VirtualAddress> {
             "preferred_lft" => {
                 let lifetime = value(word, &mut words, report)?;
                 if net.addr().is_ipv4() || lifetime.text != "0" {
-                    refuse(
-                        word,
-                        "lifetimes are the agent's (IPv6: preferred_lft 0)",
-                        report,
-                    );
+                    refuse(word, "lifetimes are the agent's (IPv6: preferred_lft 0)", report);
                 }
             }
             // IPv6 addresses are always added without duplicate address detection.
@@ -94,10 +82,7 @@ fn read_line(line: &Statement, report: &mut Report) -> Option<VirtualAddress> {
 
 fn unknown(word: &Word, other: &str, report: &mut Report) {
     let message = format!("unknown option {other:?} of an address");
-    let looks_like_address = other
-        .split('/')
-        .next()
-        .is_some_and(|a| a.parse::<IpAddr>().is_ok());
+    let looks_like_address = other.split('/').next().is_some_and(|a| a.parse::<IpAddr>().is_ok());
     let remedy = if looks_like_address {
         "write one address a line"
     } else {
@@ -119,12 +104,7 @@ fn value<'a>(
     let value = words.next();
     if value.is_none() {
         let message = format!("{} lacks its value", option.text);
-        report.error(
-            option.pos,
-            "missing-value",
-            message,
-            "write the value after it",
-        );
+        report.error(option.pos, "missing-value", message, "write the value after it");
     }
     value
 }
@@ -172,12 +152,7 @@ fn scope(word: &Word, report: &mut Report) -> Option<Scope> {
         "host" | "254" => Some(Scope::Host),
         other => {
             let message = format!("scope {other:?} is not supported");
-            report.error(
-                word.pos,
-                "bad-value",
-                message,
-                "write global, site, link or host",
-            );
+            report.error(word.pos, "bad-value", message, "write global, site, link or host");
             None
         }
     }
@@ -185,10 +160,7 @@ fn scope(word: &Word, report: &mut Report) -> Option<Scope> {
 
 fn label(word: &Word, report: &mut Report) -> Option<String> {
     if word.text.is_empty() || word.text.len() > MAX_LABEL {
-        let message = format!(
-            "the label {:?} does not have 1 to {MAX_LABEL} bytes",
-            word.text
-        );
+        let message = format!("the label {:?} does not have 1 to {MAX_LABEL} bytes", word.text);
         report.error(word.pos, "bad-value", message, "shorten it");
         return None;
     }

@@ -16,13 +16,7 @@ pub(super) fn read(block: &Statement, report: &mut Report) -> Option<(Authentica
     let mut kind: Option<(String, Pos)> = None;
     let mut password: Option<(String, Pos)> = None;
     for statement in block.statements() {
-        if !admit(
-            statement,
-            AUTHENTICATION,
-            "authentication",
-            Lvs::Refuse,
-            report,
-        ) {
+        if !admit(statement, AUTHENTICATION, "authentication", Lvs::Refuse, report) {
             continue;
         }
         let word = &statement.parameters()[0];
@@ -47,12 +41,7 @@ pub(super) fn read(block: &Statement, report: &mut Report) -> Option<(Authentica
             None
         }
         (_, Some((password, pos))) if password.is_empty() => {
-            report.error(
-                pos,
-                "bad-value",
-                "the password is empty",
-                "write one of 1 to 8 bytes",
-            );
+            report.error(pos, "bad-value", "the password is empty", "write one of 1 to 8 bytes");
             None
         }
         (Some(_), Some((password, pos))) => Some((pass(password, pos, report), pos)),
@@ -80,9 +69,7 @@ pub(super) fn read(block: &Statement, report: &mut Report) -> Option<(Authentica
 
 fn pass(password: String, pos: Pos, report: &mut Report) -> Authentication {
     if password.len() <= PASSWORD_BYTES {
-        return Authentication::Pass {
-            password: Secret::new(password),
-        };
+        return Authentication::Pass { password: Secret::new(password) };
     }
     report.warning(
         pos,
@@ -94,7 +81,5 @@ fn pass(password: String, pos: Pos, report: &mut Report) -> Authentication {
     while !password.is_char_boundary(end) {
         end -= 1;
     }
-    Authentication::Pass {
-        password: Secret::new(&password[..end]),
-    }
+    Authentication::Pass { password: Secret::new(&password[..end]) }
 }

@@ -55,16 +55,9 @@ pub(super) struct Known {
 
 impl Declared {
     pub(super) fn find(&self, kind: Kind, written: &str) -> Option<Known> {
-        let entry = self
-            .0
-            .iter()
-            .find(|entry| entry.kind == kind && entry.written == written)?;
+        let entry = self.0.iter().find(|entry| entry.kind == kind && entry.written == written)?;
         let sound = entry.spec.is_some();
-        Some(Known {
-            name: entry.name.clone(),
-            weight: entry.weight,
-            sound,
-        })
+        Some(Known { name: entry.name.clone(), weight: entry.weight, sound })
     }
 
     /// A check of an interface that an instance tracks, declared on its first use.
@@ -72,21 +65,19 @@ impl Declared {
         if let Some(known) = self.find(Kind::Interface, written) {
             return known;
         }
-        let spec = Check::new(Probe::Interface(InterfaceProbe {
-            name: written.to_owned(),
-        }));
+        let spec = Check::new(Probe::Interface(InterfaceProbe { name: written.to_owned() }));
         let called = format!("interface-{written}");
-        self.declare(
-            Kind::Interface,
-            written,
-            &called,
+        let name = self.free_name(&called, pos, report);
+        let known = Known { name: name.clone(), weight: Weight::default(), sound: true };
+        self.0.push(Entry {
+            kind: Kind::Interface,
+            written: written.to_owned(),
             pos,
-            Weight::default(),
-            Some(spec),
-            report,
-        );
-        let last = self.find(Kind::Interface, written);
-        last.unwrap_or_else(|| unreachable!("declared just now"))
+            name,
+            weight: Weight::default(),
+            spec: Some(spec),
+        });
+        known
     }
 
     pub(super) fn script(&mut self, block: &Statement, globals: &Globals, report: &mut Report) {
@@ -131,19 +122,9 @@ impl Declared {
                 _ => {}
             }
         }
-        if exec.is_none()
-            && !block
-                .statements()
-                .iter()
-                .any(|inner| inner.keyword() == "script")
-        {
+        if exec.is_none() && !block.statements().iter().any(|inner| inner.keyword() == "script") {
             let message = format!("vrrp_script {} has no script", title.text);
-            report.error(
-                title.pos,
-                "missing-keyword",
-                message,
-                "add: script \"/path arguments\"",
-            );
+            report.error(title.pos, "missing-keyword", message, "add: script \"/path arguments\"");
         }
         let spec = exec.map(|exec| {
             check.probe = Probe::Exec(ExecProbe {
@@ -153,15 +134,9 @@ impl Declared {
             });
             check
         });
-        self.declare(
-            Kind::Script,
-            &title.text,
-            &title.text,
-            title.pos,
-            weight,
-            spec,
-            report,
-        );
+        let name = self.free_name(&title.text, title.pos, report);
+        let written = title.text.clone();
+        self.0.push(Entry { kind: Kind::Script, written, pos: title.pos, name, weight, spec });
     }
 
     pub(super) fn process(&mut self, block: &Statement, report: &mut Report) {
@@ -172,13 +147,7 @@ impl Declared {
         let mut weight = Weight::default();
         let mut delay = Span::default();
         for statement in block.statements() {
-            if !admit(
-                statement,
-                PROCESS,
-                "vrrp_track_process",
-                Lvs::Refuse,
-                report,
-            ) {
+            if !admit(statement, PROCESS, "vrrp_track_process", Lvs::Refuse, report) {
                 continue;
             }
             let keyword = statement.keyword();
@@ -202,28 +171,14 @@ impl Declared {
                 _ => {}
             }
         }
-        if probe.is_none()
-            && !block
-                .statements()
-                .iter()
-                .any(|inner| inner.keyword() == "process")
-        {
+        if probe.is_none() && !block.statements().iter().any(|inner| inner.keyword() == "process") {
             let message = format!("vrrp_track_process {} names no process", title.text);
             report.error(title.pos, "missing-keyword", message, "add: process nginx");
         }
-        let spec = probe.map(|probe| Check {
-            down_delay: delay,
-            ..Check::new(probe)
-        });
-        self.declare(
-            Kind::Process,
-            &title.text,
-            &title.text,
-            title.pos,
-            weight,
-            spec,
-            report,
-        );
+        let spec = probe.map(|probe| Check { down_delay: delay, ..Check::new(probe) });
+        let name = self.free_name(&title.text, title.pos, report);
+        let written = title.text.clone();
+        self.0.push(Entry { kind: Kind::Process, written, pos: title.pos, name, weight, spec });
     }
 
     /// The name of a block, unless it is taken.
@@ -237,41 +192,16 @@ impl Declared {
         Some(title)
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one call per kind, all of it a record"
-    )]
-    fn declare(
-        &mut self,
-        kind: Kind,
-        written: &str,
-        called: &str,
-        pos: Pos,
-        weight: Weight,
-        spec: Option<Check>,
-        report: &mut Report,
-    ) {
+    /// A name that no other check of this host has.
+    fn free_name(&self, called: &str, pos: Pos, report: &mut Report) -> Name {
         let wanted = name(called, pos, report);
-        let name = unique(&wanted, |name| {
-            self.0.iter().any(|entry| entry.name == *name)
-        });
-        self.0.push(Entry {
-            kind,
-            written: written.to_owned(),
-            pos,
-            name,
-            weight,
-            spec,
-        });
+        unique(&wanted, |name| self.0.iter().any(|entry| entry.name == *name))
     }
 
     pub(super) fn finish(self, report: &Report) -> Vec<HostCheck> {
         let check = |entry: Entry| {
             let name = report.located(entry.name, entry.pos);
-            Some(HostCheck {
-                name,
-                spec: entry.spec?,
-            })
+            Some(HostCheck { name, spec: entry.spec? })
         };
         self.0.into_iter().filter_map(check).collect()
     }
@@ -301,12 +231,7 @@ fn process_probe(statement: &Statement, report: &mut Report) -> Option<Probe> {
     }
     let base = word.text.rsplit('/').next().unwrap_or_default();
     if base.is_empty() {
-        report.error(
-            word.pos,
-            "bad-value",
-            "the process has no name",
-            "write: process nginx",
-        );
+        report.error(word.pos, "bad-value", "the process has no name", "write: process nginx");
         return None;
     }
     Some(Probe::Process(ProcessProbe::Name(base.to_owned())))

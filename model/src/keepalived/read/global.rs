@@ -88,13 +88,7 @@ impl Globals {
             ("vrrp_strict", word) => strict(word, statement, report),
             ("script_user", Some(word)) => {
                 same_group(Some(word), statement.parameters().get(1), report);
-                put(
-                    &mut self.script_user,
-                    keyword,
-                    word.text.clone(),
-                    pos,
-                    report,
-                );
+                put(&mut self.script_user, keyword, word.text.clone(), pos, report);
             }
             _ => {}
         }
@@ -130,10 +124,7 @@ pub(super) fn down_adverts(word: &Word, keyword: &str, report: &mut Report) -> O
 
 /// Adverts go to the groups of RFC 9568 §§ 5.1.1.2, 5.1.2.2 only.
 pub(super) fn multicast_group(word: &Word, keyword: &str, report: &mut Report) {
-    let standard: [IpAddr; 2] = [
-        [224, 0, 0, 18].into(),
-        [0xff02, 0, 0, 0, 0, 0, 0, 0x12].into(),
-    ];
+    let standard: [IpAddr; 2] = [[224, 0, 0, 18].into(), [0xff02, 0, 0, 0, 0, 0, 0, 0x12].into()];
     let Some(group) = address(word, keyword, report) else {
         return;
     };

@@ -82,13 +82,7 @@ pub(super) fn read<'a>(
             }
             "authentication" => {
                 if let Some((authentication, pos)) = authentication::read(statement, report) {
-                    put(
-                        &mut draft.authentication,
-                        keyword,
-                        authentication,
-                        pos,
-                        report,
-                    );
+                    put(&mut draft.authentication, keyword, authentication, pos, report);
                 }
             }
             "unicast_peer" => draft.peers(statement, report),
@@ -145,10 +139,13 @@ impl<'a> Draft<'a> {
         let pos = word.pos;
         match keyword {
             "state" => self.state(word, report),
+            "interface" if word.text == "lo" => {
+                let message = "VRRP cannot run on the loopback interface";
+                report.error(pos, "bad-interface", message, "name a network interface");
+            }
             "interface" => {
-                if let Some(name) = interface(word, report) {
-                    put(&mut self.interface, keyword, name, pos, report);
-                }
+                let name = interface(word, report);
+                put_some(&mut self.interface, keyword, name, pos, report);
             }
             "virtual_router_id" => {
                 let id = small(word, keyword, 1..=255, report);
@@ -256,12 +253,7 @@ impl<'a> Draft<'a> {
             }
             if self.peers.iter().any(|(other, _)| *other == peer) {
                 let message = format!("the peer {peer} is listed twice");
-                report.warning(
-                    word.pos,
-                    "duplicate-address",
-                    message,
-                    "remove one of the lines",
-                );
+                report.warning(word.pos, "duplicate-address", message, "remove one of the lines");
                 continue;
             }
             self.peers.push((peer, word.pos));
@@ -284,8 +276,7 @@ impl<'a> Draft<'a> {
         }
         let user = globals.script_user.as_ref().map(|(user, _)| user.as_str());
         if let Some(exec) = exec::read(statement, user, report) {
-            self.hooks
-                .push(report.located(Hook { on, exec }, statement.pos()));
+            self.hooks.push(report.located(Hook { on, exec }, statement.pos()));
         }
     }
 }

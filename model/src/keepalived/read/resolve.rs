@@ -30,9 +30,8 @@ pub(super) fn instances(
         let Some(mut instance) = resolve(draft, globals, report) else {
             continue;
         };
-        instance.name.value = unique(&instance.name.value, |name| {
-            done.iter().any(|i| i.name.value == *name)
-        });
+        instance.name.value =
+            unique(&instance.name.value, |name| done.iter().any(|i| i.name.value == *name));
         duplicate_vrid(&instance, &done, report);
         done.push(instance);
     }
@@ -40,14 +39,7 @@ pub(super) fn instances(
 }
 
 pub(super) fn startup_delay(put: Put<Span>, report: &Report) -> Located<Span> {
-    let (delay, pos) = put.unwrap_or((
-        Span::default(),
-        Pos {
-            file: 0,
-            line: 1,
-            column: 1,
-        },
-    ));
+    let (delay, pos) = put.unwrap_or((Span::default(), Pos { file: 0, line: 1, column: 1 }));
     report.located(delay, pos)
 }
 
@@ -61,34 +53,20 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
     let authentication = authentication(&draft, version.0, report);
     let interval = interval(&draft, version.0, report);
     let garp = garp(&draft, globals);
-    let down = draft
-        .down_adverts
-        .or(globals.down_adverts)
-        .unwrap_or((3, start));
+    let down = draft.down_adverts.or(globals.down_adverts).unwrap_or((3, start));
     let only = draft.check_unicast_source.or(globals.check_unicast_source);
-    let only = only
-        .filter(|_| !draft.peers.is_empty())
-        .unwrap_or((false, start));
+    let only = only.filter(|_| !draft.peers.is_empty()).unwrap_or((false, start));
     if draft.unicast.is_some() && draft.peers.is_empty() {
         let message = "unicast_peer names no peer";
-        report.error(
-            start,
-            "no-peer",
-            message,
-            "list the other members, or remove the block",
-        );
+        report.error(start, "no-peer", message, "list the other members, or remove the block");
     }
-    let (Some(id), Some(interface), true) = (
-        draft.virtual_router_id,
-        draft.interface,
-        complete && !draft.addresses.is_empty(),
-    ) else {
+    let (Some(id), Some(interface), true) =
+        (draft.virtual_router_id, draft.interface, complete && !draft.addresses.is_empty())
+    else {
         return None;
     };
     let addresses = |report: &Report, list: Vec<(VirtualAddress, Pos)>| {
-        list.into_iter()
-            .map(|(address, pos)| report.located(address, pos))
-            .collect()
+        list.into_iter().map(|(address, pos)| report.located(address, pos)).collect()
     };
     let priority = draft.priority.unwrap_or((DEFAULT_PRIORITY, start));
     let called = name(&title.text, start, report);
@@ -105,9 +83,7 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
         authentication: report.located(authentication.0, authentication.1),
         garp: report.located(garp.0, garp.1),
         members_only: report.located(only.0, only.1),
-        source_address: draft
-            .source
-            .map(|(source, pos)| report.located(source, pos)),
+        source_address: draft.source.map(|(source, pos)| report.located(source, pos)),
         unicast_peers: draft
             .peers
             .into_iter()
@@ -133,21 +109,11 @@ fn missing(draft: &Draft<'_>, report: &mut Report) -> bool {
         if !draft.given.contains(&keyword) {
             complete = false;
             let message = format!("vrrp_instance {name} lacks {keyword}");
-            report.error(
-                draft.name().pos,
-                "missing-keyword",
-                message,
-                format!("add: {example}"),
-            );
+            report.error(draft.name().pos, "missing-keyword", message, format!("add: {example}"));
         } else if empty {
             complete = false;
             let message = format!("vrrp_instance {name} has no usable address");
-            report.error(
-                draft.name().pos,
-                "no-address",
-                message,
-                format!("add: {example}"),
-            );
+            report.error(draft.name().pos, "no-address", message, format!("add: {example}"));
         }
     }
     complete
@@ -156,10 +122,7 @@ fn missing(draft: &Draft<'_>, report: &mut Report) -> bool {
 /// Whether the instance is IPv6; every address, source and peer must be of the first's family.
 fn family(draft: &Draft<'_>, report: &mut Report) -> Option<bool> {
     let is_ipv6 = draft.addresses.first()?.0.ip().is_ipv6();
-    let addresses = draft
-        .addresses
-        .iter()
-        .map(|(address, pos)| (address.ip(), *pos));
+    let addresses = draft.addresses.iter().map(|(address, pos)| (address.ip(), *pos));
     let peers = draft.peers.iter().copied();
     for (address, pos) in addresses.chain(peers).chain(draft.source) {
         if address.is_ipv6() != is_ipv6 {
@@ -174,16 +137,16 @@ fn family(draft: &Draft<'_>, report: &mut Report) -> Option<bool> {
     Some(is_ipv6)
 }
 
-/// IPv6 is always version 3 in keepalived.
+/// IPv6 is version 3 whatever `vrrp_version` says. `version 2` beside it is an error: what
+/// keepalived makes of that depends on which of the two lines comes first.
 fn version(draft: &Draft<'_>, globals: &Globals, is_ipv6: bool, report: &mut Report) -> (u8, Pos) {
     let start = draft.name().pos;
-    if let (true, Some((2, pos))) = (is_ipv6, draft.version) {
-        let message = "IPv6 needs version 3; keepalived takes it in spite of this line";
-        report.warning(pos, "ipv6-version", message, "write version 3");
-    }
     if is_ipv6 {
-        let said = draft.version.filter(|(version, _)| *version == 3);
-        return said.unwrap_or((3, start));
+        let (version, pos) = draft.version.unwrap_or((3, start));
+        if version != 3 {
+            report.error(pos, "ipv6-version", "IPv6 needs version 3", "write version 3");
+        }
+        return (3, pos);
     }
     draft.version.or(globals.version).unwrap_or((2, start))
 }
@@ -196,22 +159,12 @@ fn preemption(draft: &Draft<'_>, report: &mut Report) -> ((bool, Pos), (Span, Po
     let master = matches!(draft.state, Some((Wanted::Master, _)));
     if master && !preempt.0 {
         let message = "nopreempt does not work with state MASTER; keepalived clears it";
-        report.warning(
-            preempt.1,
-            "no-effect",
-            message,
-            "write state BACKUP, or remove nopreempt",
-        );
+        report.warning(preempt.1, "no-effect", message, "write state BACKUP, or remove nopreempt");
         preempt.0 = true;
     }
     if master && !delay.0.is_zero() {
         let message = "preempt_delay does not work with state MASTER; keepalived clears it";
-        report.warning(
-            delay.1,
-            "no-effect",
-            message,
-            "write state BACKUP, or remove the delay",
-        );
+        report.warning(delay.1, "no-effect", message, "write state BACKUP, or remove the delay");
         delay.0 = Span::default();
     }
     (preempt, delay)
@@ -241,15 +194,9 @@ fn interval(draft: &Draft<'_>, version: u8, report: &mut Report) -> (Span, Pos) 
     if version == 3 {
         rounded = rounded.min(MAX_V3_INTERVAL.as_micros());
     }
-    let taken = Span(Duration::from_micros(
-        u64::try_from(rounded).unwrap_or(u64::MAX),
-    ));
+    let taken = Span(Duration::from_micros(u64::try_from(rounded).unwrap_or(u64::MAX)));
     if taken != written {
-        let carries = if version == 2 {
-            "whole seconds"
-        } else {
-            "10 ms steps up to 40.95 s"
-        };
+        let carries = if version == 2 { "whole seconds" } else { "10 ms steps up to 40.95 s" };
         report.warning(
             pos,
             "interval-rounded",
@@ -266,28 +213,13 @@ fn interval(draft: &Draft<'_>, version: u8, report: &mut Report) -> (Span, Pos) 
 fn garp(draft: &Draft<'_>, globals: &Globals) -> (Garp, Pos) {
     let least = globals.min_garp.is_some_and(|(on, _)| on);
     let standard = Garp::default();
-    let standard = if least {
-        Garp {
-            repeat: 1,
-            delay: Span::default(),
-            ..standard
-        }
-    } else {
-        standard
-    };
+    let standard =
+        if least { Garp { repeat: 1, delay: Span::default(), ..standard } } else { standard };
     let delay = draft.garp_delay.or(globals.garp_delay);
     let repeat = draft.garp_repeat.or(globals.garp_repeat);
     let refresh = draft.garp_refresh.or(globals.garp_refresh);
-    let places = [
-        delay.map(|put| put.1),
-        repeat.map(|put| put.1),
-        refresh.map(|put| put.1),
-    ];
-    let pos = places
-        .into_iter()
-        .flatten()
-        .next()
-        .unwrap_or(draft.name().pos);
+    let places = [delay.map(|put| put.1), repeat.map(|put| put.1), refresh.map(|put| put.1)];
+    let pos = places.into_iter().flatten().next().unwrap_or(draft.name().pos);
     let garp = Garp {
         repeat: repeat.map_or(standard.repeat, |put| put.0),
         delay: delay.map_or(standard.delay, |put| put.0),

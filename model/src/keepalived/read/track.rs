@@ -38,28 +38,15 @@ impl Weight {
             Some((other, pos)) => {
                 let message =
                     format!("{other:?} after the weight is neither reverse nor noreverse");
-                report.error(
-                    pos,
-                    "bad-value",
-                    message,
-                    "write reverse, noreverse or nothing",
-                );
+                report.error(pos, "bad-value", message, "write reverse, noreverse or nothing");
             }
         }
     }
 
     /// keepalived's `10 reverse` takes 10 away while up: ours is `-10` with up counting as down.
     fn track(self, known: Known) -> Track {
-        let weight = if self.reverse {
-            -self.value
-        } else {
-            self.value
-        };
-        Track {
-            check: known.name,
-            weight,
-            reverse: self.reverse,
-        }
+        let weight = if self.reverse { -self.value } else { self.value };
+        Track { check: known.name, weight, reverse: self.reverse }
     }
 }
 
@@ -118,16 +105,9 @@ impl Tracks {
         }
         let track = weight.track(known.clone());
         if self.0.iter().any(|other| other.value.check == track.check) {
-            let message = format!(
-                "{} is tracked already; keepalived ignores this line",
-                line.keyword()
-            );
-            report.warning(
-                line.pos(),
-                "duplicate-track",
-                message,
-                "remove one of the lines",
-            );
+            let message =
+                format!("{} is tracked already; keepalived ignores this line", line.keyword());
+            report.warning(line.pos(), "duplicate-track", message, "remove one of the lines");
         } else if known.sound {
             self.0.push(report.located(track, line.pos()));
         }
@@ -151,10 +131,7 @@ fn declared(
                 "no {block} {} is declared above; it is dropped, as keepalived does",
                 line.keyword()
             ),
-            format!(
-                "declare {block} {} above the instance, or remove the line",
-                line.keyword()
-            ),
+            format!("declare {block} {} above the instance, or remove the line", line.keyword()),
         );
     }
     known
