@@ -138,7 +138,7 @@ impl Hooks {
             && let Some(dropped) = queue.pop_front()
         {
             let state = dropped.state.as_str();
-            tracing::warn!(%instance, state, "hooks fall behind; those of an old change are dropped");
+            tracing::warn!(%instance, state, "hooks fall behind: an old change is dropped");
         }
         drop(queues);
         if idle {

@@ -182,8 +182,9 @@ async fn a_child_starts_from_a_clean_slate() {
     let dir = ExecDir::new();
     dir.script(
         "c.sh",
-        "env | sort > $D/env; pwd > $D/cwd; ls /proc/$$/fd > $D/fds; readlink /proc/$$/fd/0 > $D/stdin
-         echo $$ > $D/pid; cut -d' ' -f5,6 /proc/$$/stat > $D/group; grep Sig /proc/self/status > $D/sig",
+        "env | sort > $D/env; pwd > $D/cwd; echo $$ > $D/pid
+         ls /proc/$$/fd > $D/fds; readlink /proc/$$/fd/0 > $D/stdin
+         cut -d' ' -f5,6 /proc/$$/stat > $D/group; grep Sig /proc/self/status > $D/sig",
     );
     // As an agent started by something that ignores a signal: exec would keep it ignored.
     // SAFETY: nothing in these tests uses SIGUSR2.
