@@ -4,7 +4,7 @@ use crate::backend::{Backend, Embedded};
 use crate::samples::{apply, check, delete, instance, instances, priority, put};
 use crate::watching::{assert_in_order, until};
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,9 +43,7 @@ impl Drop for Killed {
     }
 }
 
-/// Starts the child, kills it `after` it has the file open, and returns the last revision that
-/// it said was committed.
-fn run_and_kill(path: &std::path::Path, after: Duration) -> u64 {
+fn spawn(path: &Path) -> Killed {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "embedded_only::commits_until_it_is_killed", "--ignored"])
         .arg("--nocapture")
@@ -53,7 +51,13 @@ fn run_and_kill(path: &std::path::Path, after: Duration) -> u64 {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut child = Killed(child);
+    Killed(child)
+}
+
+/// Starts the child, kills it `after` it has the file open, and returns the last revision that
+/// it said was committed.
+fn run_and_kill(path: &Path, after: Duration) -> u64 {
+    let mut child = spawn(path);
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line == "open"), "the child did not open the store");
     std::thread::sleep(after);
@@ -88,6 +92,30 @@ async fn a_server_killed_midway_in_a_commit_leaves_all_or_nothing() {
         assert!(snapshot.changed_at.values().all(|at| *at == newest.revision));
     }
     assert!(announced > 0, "the child never committed anything: the test showed nothing");
+}
+
+#[tokio::test]
+async fn a_server_killed_while_it_makes_its_file_finds_it_usable_afterwards() {
+    let mut midway = 0;
+    for step in 0..25 {
+        let backend = Embedded::new();
+        let path = backend.path();
+        let mut child = spawn(&path);
+        let deadline = Instant::now() + crate::samples::SOON;
+        while !path.parent().unwrap().exists() {
+            assert!(Instant::now() < deadline, "the child made no directory");
+            std::thread::yield_now();
+        }
+        std::thread::sleep(Duration::from_micros(step * 150));
+        child.0.kill().unwrap();
+        child.0.wait().unwrap();
+        midway += usize::from(!path.exists());
+        let store = EmbeddedStore::open(&path).unwrap();
+        assert!(!store.fleet().await.unwrap().id.is_empty());
+        apply(&store, instances(10, 1)).await;
+        assert!(!path.with_added_extension("new").exists(), "a half-made file was left");
+    }
+    assert!(midway > 0, "every file was complete: the test showed nothing");
 }
 
 /// One fsync for each of a thousand writes would take seconds on a disk.

@@ -138,13 +138,15 @@ async fn an_etcd_that_is_gone_is_named_in_the_error() {
     let mut server = EtcdServer::start();
     let store = server.open().await;
     server.kill();
-    let errors = [
-        store.snapshot().await.map(drop),
-        store.commit(put(Revision(0), vec![check("nginx")])).await.map(drop),
-        store.put_node(&record("lb1", 1)).await,
-        store.append_transitions(&name("lb1"), &transitions(1..=3)).await,
-    ];
-    for error in errors {
+    let (node, records) = (name("lb1"), transitions(1..=3));
+    let record = record("lb1", 1);
+    let errors = tokio::join!(
+        async { store.snapshot().await.map(drop) },
+        async { store.commit(put(Revision(0), vec![check("nginx")])).await.map(drop) },
+        store.put_node(&record),
+        store.append_transitions(&node, &records),
+    );
+    for error in [errors.0, errors.1, errors.2, errors.3] {
         match error {
             Err(error @ StoreError::Unavailable { .. }) => {
                 let wanted = format!("the store is unreachable at {}", server.endpoint());
@@ -441,4 +443,31 @@ async fn a_member_without_its_peers_is_unavailable_until_they_are_back() {
     seen.extend(until(&mut events, last).await);
     assert_in_order(&seen);
     assert_eq!(priorities(&seen), (1..=10).collect::<Vec<_>>());
+}
+
+/// Only a new snapshot can tell what is, so the stream ends rather than go on as if nothing was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_ends_when_etcd_was_restored_from_a_backup() {
+    let mut server = EtcdServer::start();
+    let store = Arc::new(server.open().await);
+    commit_all(Arc::clone(&store), 1..=5).await;
+    server.kill();
+    let backup = server.back_up();
+    assert!(server.resume());
+    let mut events = store.watch(Revision(0)).await.unwrap();
+    commit_all(Arc::clone(&store), 6..=10).await;
+    assert_eq!(priorities(&take(&mut events, 10).await), (1..=10).collect::<Vec<_>>());
+    server.kill();
+    server.restore(&backup);
+    assert!(server.resume());
+    let end = tokio::time::timeout(SOON, events.next()).await.expect("an end in time");
+    assert_eq!(end, None);
+    match store.snapshot().await {
+        Err(StoreError::Corrupt { reason, .. }) => {
+            assert!(reason.contains("was etcd restored?"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let fresh = server.open().await;
+    assert_eq!(fresh.history(None, None, 100).await.unwrap().len(), 5);
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -114,6 +115,21 @@ impl EtcdServer {
         true
     }
 
+    /// A copy of what is on disk while it does not run.
+    pub(crate) fn back_up(&self) -> TempDir {
+        assert!(self.process.is_none());
+        let backup = TempDir::with_prefix("vipfleet-etcd-").unwrap();
+        copy(&self.directory.path().join("data"), &backup.path().join("data"));
+        backup
+    }
+
+    pub(crate) fn restore(&self, backup: &TempDir) {
+        assert!(self.process.is_none());
+        let data = self.directory.path().join("data");
+        std::fs::remove_dir_all(&data).unwrap();
+        copy(&backup.path().join("data"), &data);
+    }
+
     /// SIGSTOP, until [`Self::thaw`].
     pub(crate) fn freeze(&self) {
         self.signal("-STOP");
@@ -133,6 +149,11 @@ impl Drop for EtcdServer {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
 }
 
 fn free_ports(count: usize) -> Vec<u16> {

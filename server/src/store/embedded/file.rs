@@ -4,7 +4,7 @@
 use super::super::{FleetIdentity, OpenError, StoreError};
 use super::tables::{self, counter};
 use redb::{Database, DatabaseError};
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -13,8 +13,41 @@ use std::path::Path;
 const CACHE_BYTES: usize = 64 << 20;
 
 pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
-    make(path).map_err(|source| OpenError::Create { path: path.to_owned(), source })?;
-    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
+    if !path.exists() {
+        make(path)?;
+    }
+    let private = fs::set_permissions(path, Permissions::from_mode(0o600));
+    private.map_err(|error| unreadable(path, error))?;
+    open_file(path)
+}
+
+/// Makes the file under another name and renames it when it is complete: a server killed
+/// meanwhile leaves no file that is neither empty nor a store.
+fn make(path: &Path) -> Result<(), OpenError> {
+    let create = |source| OpenError::Create { path: path.to_owned(), source };
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(create)?;
+    let (turn, new) = (path.with_added_extension("lock"), path.with_added_extension("new"));
+    let private = || OpenOptions::new().create(true).append(true).mode(0o600).to_owned();
+    let lock = private().open(&turn).map_err(create)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse { path: path.to_owned() },
+        TryLockError::Error(error) => create(error),
+    })?;
+    if !path.exists() {
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(create(error)),
+            _ => private().open(&new).map_err(create)?,
+        };
+        drop(open_file(&new)?);
+        fs::rename(&new, path).map_err(create)?;
+        File::open(directory).and_then(|it| it.sync_all()).map_err(create)?;
+    }
+    fs::remove_file(&turn).map_err(create)
+}
+
+fn open_file(path: &Path) -> Result<Database, OpenError> {
     let opened = Database::builder()
         .set_cache_size(CACHE_BYTES)
         .set_check_integrity_on_open(true)
@@ -23,9 +56,9 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
             OpenError::InUse { path: path.to_owned() }
         }
-        other => unreadable(other.into()),
+        other => unreadable(path, other),
     })?;
-    let found = prepare(&database).map_err(|error| unreadable(error.into()))?;
+    let found = prepare(&database).map_err(|error| unreadable(path, error))?;
     if found == tables::FORMAT {
         Ok(database)
     } else {
@@ -33,12 +66,11 @@ pub(super) fn open(path: &Path) -> Result<Database, OpenError> {
     }
 }
 
-fn make(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
-        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))
+fn unreadable(
+    path: &Path,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> OpenError {
+    OpenError::Unreadable { path: path.to_owned(), source: source.into() }
 }
 
 /// Makes what a new file lacks. Returns the format of the file.

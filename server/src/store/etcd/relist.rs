@@ -31,16 +31,12 @@ impl Supervisor {
     }
 
     /// Values that the watcher does not know, in the order of their revisions.
-    async fn missed(&mut self, revision: i64) -> Result<Vec<KeyValue>, End> {
+    async fn missed(&self, revision: i64) -> Result<Vec<KeyValue>, End> {
         let prefix = self.etcd.layout.key("live/");
         let since = self.verified.min(self.delivered) + 1;
         let options = GetOptions::new().with_min_mod_revision(since);
         let mut kvs = self.etcd.list(prefix.clone(), end_of(&prefix), revision, options).await?;
-        kvs.retain(|kv| {
-            let at = kv.mod_revision();
-            let told = self.seen.get(kv.key()).is_some_and(|seen| *seen >= at);
-            at > self.delivered || (at > self.verified && !told)
-        });
+        kvs.retain(|kv| !self.knows(kv.key(), kv.mod_revision()));
         kvs.sort_by_key(KeyValue::mod_revision);
         Ok(kvs)
     }

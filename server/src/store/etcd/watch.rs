@@ -47,6 +47,7 @@ impl From<StoreError> for End {
 pub(super) struct Supervisor {
     pub(super) etcd: Etcd,
     pub(super) events: mpsc::Sender<Event>,
+    start: i64,
     /// Of the last event that was delivered. Nothing else moves it but a list.
     pub(super) delivered: i64,
     /// Changes up to here were delivered: behind `delivered` only amid a list.
@@ -65,23 +66,34 @@ impl EtcdStore {
     pub(super) fn supervise(&self, after: Revision) -> Events {
         let (events, receiver) = mpsc::channel(QUEUE);
         let after = i64::try_from(after.0).unwrap_or(i64::MAX - 1);
-        let supervisor = Supervisor {
-            etcd: self.etcd.clone(),
-            events,
-            delivered: after,
-            definitions: after,
-            sequence: None,
-            verified: after,
-            seen: HashMap::new(),
-            cluster: None,
-            compare_every: self.options.compare_every,
-        };
+        let supervisor =
+            Supervisor::new(self.etcd.clone(), events, after, self.options.compare_every);
         tokio::spawn(supervisor.run(self.closed.clone()));
         ReceiverStream::new(receiver).boxed()
     }
 }
 
 impl Supervisor {
+    pub(super) fn new(
+        etcd: Etcd,
+        events: mpsc::Sender<Event>,
+        after: i64,
+        compare_every: Duration,
+    ) -> Self {
+        Self {
+            etcd,
+            events,
+            start: after,
+            delivered: after,
+            definitions: after,
+            sequence: None,
+            verified: after,
+            seen: HashMap::new(),
+            cluster: None,
+            compare_every,
+        }
+    }
+
     async fn run(mut self, closed: CancellationToken) {
         let mut pause = first_pause();
         loop {
@@ -129,7 +141,7 @@ impl Supervisor {
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, End> {
         self.check_not_rewound().await?;
-        let mut stream = self.start().await?;
+        let mut stream = self.open_stream().await?;
         let mut newest_header = 0;
         let mut comparison: Option<Comparison> = None;
         let mut next_look = self.next_look();
@@ -178,14 +190,13 @@ impl Supervisor {
             .cluster
             .replace(header.cluster_id())
             .is_some_and(|known| known != header.cluster_id());
-        let verified_here = self.sequence.is_some() || !self.seen.is_empty();
-        if other || (verified_here && header.revision() < self.delivered) {
+        if other || header.revision() < self.delivered && self.delivered > self.start {
             return Err(End::Rewound);
         }
         Ok(())
     }
 
-    async fn start(&mut self) -> Result<WatchStream, End> {
+    async fn open_stream(&mut self) -> Result<WatchStream, End> {
         let floor = self.etcd.history_floor().await?;
         if floor.revision.0 as i64 > self.delivered {
             return Err(End::Relist("changes after the last delivered are no longer kept"));
