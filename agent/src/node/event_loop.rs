@@ -131,6 +131,9 @@ impl EventLoop {
     }
 
     fn turn(&mut self) {
+        // The heart beats with the time at which draining began: a loop that freezes on its way
+        // must not vouch for leases it is about to give up.
+        let began = clock::now();
         self.wake.clear();
         if let Some(slept) = self.suspend.slept() {
             warn!(?slept, "the machine was suspended");
@@ -147,9 +150,8 @@ impl EventLoop {
             self.obey(command);
         }
         self.fire();
-        let now = clock::now();
-        self.publish(now);
-        self.heartbeat.beat(now);
+        self.publish(clock::now());
+        self.heartbeat.beat(began);
     }
 
     /// Until a packet, an event, a command or the next deadline; never longer than a heartbeat.

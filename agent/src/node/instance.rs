@@ -93,6 +93,7 @@ impl Instance {
         self.kernel.settled = false;
         Desire {
             instance: self.name().clone(),
+            serial: self.kernel.desired,
             interface: self.interface().to_owned(),
             addresses: self.prepared.addresses.clone(),
             custody,

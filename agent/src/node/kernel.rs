@@ -25,11 +25,16 @@ impl EventLoop {
                 self.lan.remove_interface(&name);
                 self.interfaces_changed();
             }
-            Event::Claimed { instance } => self.tell(&instance, Input::Claimed),
-            Event::Truth { instance, addresses, settled } => {
+            Event::Claimed { instance, serial } => {
+                if self.is_current(&instance, serial) {
+                    self.tell(&instance, Input::Claimed);
+                }
+            }
+            Event::Truth { instance, serial, addresses, settled } => {
+                let current = self.is_current(&instance, serial);
                 if let Some(instance) = self.instances.get_mut(&instance) {
                     instance.kernel.addresses = addresses;
-                    instance.kernel.settled = settled;
+                    instance.kernel.settled = settled && current;
                 }
             }
             Event::LeaseExpired { instance, address } => {
@@ -47,6 +52,11 @@ impl EventLoop {
             Event::Owned(leftovers) => self.take_inventory(leftovers),
             Event::Stopped => self.finish(),
         }
+    }
+
+    /// Whether news answer the latest desire rather than one that was replaced since.
+    fn is_current(&self, instance: &Name, serial: u64) -> bool {
+        self.instances.get(instance).is_some_and(|it| it.kernel.desired == serial)
     }
 
     fn warn(&mut self, name: Name, text: String) {
