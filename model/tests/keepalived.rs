@@ -181,7 +181,11 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig {
+        cases: 192,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn no_bytes_make_the_reader_panic_or_run_on(
@@ -201,6 +205,25 @@ proptest! {
     fn no_mutation_of_the_corpus_makes_the_reader_panic_or_run_on(text in mutated()) {
         prop_assert!(exercise(&text) < LIMIT);
     }
+}
+
+#[test]
+fn a_file_of_many_instances_and_checks_is_read_in_reasonable_time() {
+    let many = "~SEQ(I, 1, 40) ~SEQ(N, 1, 250) $BOTH\n";
+    let both = "$BOTH= \\\nvrrp_script s_${I}_${N} { \\\nscript /bin/true \\\n} \\\n\
+        vrrp_instance V_${I}_${N} { \\\ninterface eth${I} \\\nvirtual_router_id ${N} \\\n\
+        virtual_ipaddress { \\\n10.${I}.0.${N} \\\n} \\\n\
+        track_script { \\\ns_${I}_${N} \\\n} \\\n}\n\n";
+    let begin = Instant::now();
+    let text = format!("{both}{many}");
+    let (host, findings) = keepalived::parse("many.conf", &text, &NoSources, &options(""));
+    assert!(!findings.has_errors(), "{findings:?}");
+    assert_eq!((host.instances.len(), host.checks.len()), (10_000, 10_000));
+    let (assignment, _) = keepalived::assignment(&host);
+    assert_eq!(assignment.checks.len(), 10_000);
+    let (definitions, _) = keepalived::import(&[("lb1".parse().unwrap(), host)]);
+    assert_eq!(definitions.len(), 20_000);
+    assert!(begin.elapsed() < Duration::from_secs(60), "{:?}", begin.elapsed());
 }
 
 #[test]

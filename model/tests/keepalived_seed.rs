@@ -1,6 +1,7 @@
 //! The founding pair of files.
 
 use vipfleet_model::keepalived::{self, NoSources, Options};
+use vipfleet_model::validate::validate_input;
 use vipfleet_model::{Definition, Severity};
 
 const LB1: &str = include_str!("keepalived/corpus/seed-lb1.conf");
@@ -51,4 +52,17 @@ fn a_seed_file_runs_stand_alone() {
     assert_eq!((first.interface.as_str(), first.priority, first.version), ("ens33", 100, 2));
     assert!(!first.members_complete);
     assert!(first.track.is_empty());
+}
+
+#[test]
+fn the_imported_pair_has_no_finding_in_validation() {
+    let read =
+        |file: &str, text: &str| keepalived::parse(file, text, &NoSources, &Options::default()).0;
+    let hosts = [
+        ("lb1".parse().unwrap(), read("lb1.conf", LB1)),
+        ("lb2".parse().unwrap(), read("lb2.conf", LB2)),
+    ];
+    let (definitions, _) = keepalived::import(&hosts);
+    let findings = validate_input(&definitions.into_iter().collect());
+    assert!(findings.is_empty(), "{findings:?}");
 }

@@ -8,6 +8,7 @@ use crate::finding::Place;
 use crate::instance::{Authentication, Garp, NotifyOn, Track};
 use crate::name::Name;
 use crate::span::Span;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -109,6 +110,12 @@ impl At {
 impl HostConfig {
     pub fn check(&self, name: &Name) -> Option<&HostCheck> {
         self.checks.iter().find(|check| check.name.value == *name)
+    }
+
+    /// Names of the checks that some instance tracks.
+    pub(super) fn tracked(&self) -> BTreeSet<&Name> {
+        let tracks = self.instances.iter().flat_map(|instance| &instance.track);
+        tracks.map(|track| &track.value.check).collect()
     }
 }
 

@@ -13,12 +13,15 @@ use super::report::finding;
 use crate::definition::Definition;
 use crate::finding::{Finding, Findings, Severity};
 use crate::name::Name;
+use std::collections::BTreeSet;
 
 /// One host's part in an instance.
 #[derive(Clone, Copy, Debug)]
 struct Seat<'a> {
     /// Position in the list of hosts.
     index: usize,
+    /// Position of the instance in its file.
+    line: usize,
     node: &'a Name,
     host: &'a HostConfig,
     instance: &'a VrrpInstance,
@@ -40,9 +43,10 @@ pub fn import(hosts: &[(Name, HostConfig)]) -> (Vec<Definition>, Findings) {
     let (checks, check_definitions) = checks::gather(hosts, &mut findings);
     let mut programs = programs::Programs::default();
     let mut definitions: Vec<Definition> = Vec::new();
+    let mut names = BTreeSet::new();
     for seats in group::clusters(hosts, &mut findings) {
-        let taken = |name: &Name| definitions.iter().any(|other| other.name() == name);
-        let name = group::name(&seats, taken, &mut findings);
+        let name = group::name(&seats, |name| names.contains(name), &mut findings);
+        names.insert(name.clone());
         let spec = Box::new(merge::instance(&name, &seats, &checks, &mut programs, &mut findings));
         definitions.push(Definition::Instance { name, spec });
     }

@@ -22,7 +22,7 @@ mod read;
 mod render;
 mod report;
 mod sequence;
-pub mod source;
+mod source;
 mod standalone;
 mod tree;
 mod value;

@@ -16,6 +16,7 @@ use super::report::Report;
 use super::tree::Statement;
 use super::{Lvs, Options};
 use crate::name::Name;
+use std::collections::BTreeMap;
 
 /// A value and the place where it is written, while reading.
 type Put<T> = Option<(T, Pos)>;
@@ -38,6 +39,7 @@ pub(super) fn host(
     }
     let mut checks = check::Declared::default();
     let mut drafts: Vec<instance::Draft<'_>> = Vec::new();
+    let mut named: BTreeMap<&str, Pos> = BTreeMap::new();
     let mut sync_groups = Vec::new();
     for statement in admitted {
         match statement.keyword() {
@@ -46,10 +48,11 @@ pub(super) fn host(
             "vrrp_sync_group" => sync_groups.push(sync_group(statement, options.lvs, report)),
             "vrrp_instance" => {
                 let name = &statement.parameters()[0];
-                if let Some(first) = drafts.iter().find(|draft| draft.name().text == name.text) {
-                    repeated(&name.text, name.pos, first.name().pos, report);
+                if let Some(first) = named.get(name.text.as_str()) {
+                    repeated(&name.text, name.pos, *first, report);
                     continue;
                 }
+                named.insert(&name.text, name.pos);
                 drafts.push(instance::read(statement, &globals, &mut checks, options.lvs, report));
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! What a stand-alone agent runs: one host's file as an assignment. The other members are not
 //! known, only unicast peers by their addresses, so takeover is by the RFC.
 
-use super::host::{Hook, HostCheck, HostConfig, Located, VrrpInstance};
+use super::host::{Hook, HostConfig, Located, VrrpInstance};
 use super::report::finding;
 use crate::assignment::{AssignedInstance, AssignedMember, Assignment};
 use crate::check::{NamedCheck, Probe};
@@ -19,12 +19,9 @@ pub fn assignment(host: &HostConfig) -> (Assignment, Findings) {
         .map(|instance| assigned(instance, host.startup_delay.value, &mut findings))
         .collect();
     instances.sort_by(|left, right| left.name.cmp(&right.name));
-    let tracked = |check: &&HostCheck| {
-        let tracks = host.instances.iter().flat_map(|instance| &instance.track);
-        tracks.into_iter().any(|track| track.value.check == check.name.value)
-    };
+    let tracked = host.tracked();
     let mut checks: Vec<NamedCheck> = Vec::new();
-    for check in host.checks.iter().filter(tracked) {
+    for check in host.checks.iter().filter(|check| tracked.contains(&check.name.value)) {
         if let Probe::Exec(exec) = &check.spec.probe {
             absolute(
                 &Located { value: exec.file.clone(), at: check.name.at.clone() },

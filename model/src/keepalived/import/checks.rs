@@ -6,7 +6,7 @@ use crate::check::{Check, Probe};
 use crate::definition::Definition;
 use crate::finding::{Findings, Severity};
 use crate::name::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a host's check is called in the fleet: by position of the host and its name there.
 pub(super) type Called = BTreeMap<(usize, Name), Name>;
@@ -25,53 +25,43 @@ pub(super) fn gather(
 ) -> (Called, Vec<Gathered>) {
     let mut called = Called::new();
     let mut gathered: Vec<Found> = Vec::new();
+    // By the name that the files use; by the name in the fleet.
+    let mut by_own: BTreeMap<&Name, Vec<usize>> = BTreeMap::new();
+    let mut taken: BTreeSet<Name> = BTreeSet::new();
     for (index, (node, host)) in hosts.iter().enumerate() {
+        let tracked = host.tracked();
         for check in &host.checks {
             let own = &check.name.value;
-            if !tracked(host, check) {
+            if !tracked.contains(own) {
                 unused(check, findings);
                 continue;
             }
-            let equal = |(name, spec, _): &&mut Found| {
-                (name == own || began_as(name, own)) && *spec == check.spec
-            };
-            if let Some((name, _, origins)) = gathered.iter_mut().find(equal) {
-                origins.push((check.name.at.clone(), node.clone()));
-                called.insert((index, own.clone()), name.clone());
+            let origin = (check.name.at.clone(), node.clone());
+            let known = by_own.entry(own).or_default();
+            if let Some(equal) = known.iter().find(|at| gathered[**at].1 == check.spec) {
+                called.insert((index, own.clone()), gathered[*equal].0.clone());
+                gathered[*equal].2.push(origin);
                 continue;
             }
-            let name = match gathered.iter().find(|(name, ..)| name == own) {
-                None => own.clone(),
-                Some((_, _, origins)) => {
-                    let taken = |name: &Name| gathered.iter().any(|(other, ..)| other == name);
-                    let name = distinct(own, node, taken);
-                    differs(check, node, &origins[0], &name, findings);
-                    name
-                }
-            };
+            let name = if taken.contains(own) { distinct(own, node, &taken) } else { own.clone() };
+            if let Some(first) = known.first() {
+                differs(check, node, &gathered[*first].2[0], &name, findings);
+            }
             called.insert((index, own.clone()), name.clone());
-            let origins = vec![(check.name.at.clone(), node.clone())];
-            gathered.push((name, check.spec.clone(), origins));
+            taken.insert(name.clone());
+            known.push(gathered.len());
+            gathered.push((name, check.spec.clone(), vec![origin]));
         }
     }
     let definition = |(name, spec, origins): Found| (Definition::Check { name, spec }, origins);
     (called, gathered.into_iter().map(definition).collect())
 }
 
-fn tracked(host: &HostConfig, check: &HostCheck) -> bool {
-    let mut tracks = host.instances.iter().flat_map(|instance| &instance.track);
-    tracks.any(|track| track.value.check == check.name.value)
-}
-
-fn began_as(name: &Name, own: &Name) -> bool {
-    name.as_str().strip_prefix(own.as_str()).is_some_and(|rest| rest.starts_with('-'))
-}
-
-fn distinct(own: &Name, node: &Name, taken: impl Fn(&Name) -> bool) -> Name {
+fn distinct(own: &Name, node: &Name, taken: &BTreeSet<Name>) -> Name {
     let stem: String = own.as_str().chars().take(40).collect();
     let host: String = node.as_str().chars().take(18).collect();
     let wanted = format!("{stem}-{host}").parse().unwrap_or_else(|_| own.clone());
-    super::super::unique(&wanted, taken)
+    super::super::unique(&wanted, |name| taken.contains(name))
 }
 
 fn unused(check: &HostCheck, findings: &mut Findings) {

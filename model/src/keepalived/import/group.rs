@@ -5,45 +5,49 @@ use super::super::report::finding;
 use super::{Seat, pair};
 use crate::finding::{Findings, Severity};
 use crate::name::Name;
+use std::collections::BTreeMap;
 
 /// Clusters by (family, VRID) and overlapping addresses, in order of first appearance.
 pub(super) fn clusters<'a>(
     hosts: &'a [(Name, HostConfig)],
     findings: &mut Findings,
 ) -> Vec<Vec<Seat<'a>>> {
-    let mut clusters: Vec<Vec<Seat<'a>>> = Vec::new();
+    let mut routers: BTreeMap<(bool, u8), Vec<Vec<Seat<'a>>>> = BTreeMap::new();
     for (index, (node, host)) in hosts.iter().enumerate() {
-        for instance in &host.instances {
-            let seat = Seat { index, node, host, instance };
-            let joins = |cluster: &Vec<Seat<'_>>| cluster.iter().any(|other| overlap(seat, *other));
-            // Addresses of one host may tie together what was apart before.
-            let (mut joined, rest): (Vec<_>, Vec<_>) = clusters.into_iter().partition(joins);
-            clusters = rest;
-            let mut merged = if joined.is_empty() { Vec::new() } else { joined.remove(0) };
-            merged.extend(joined.into_iter().flatten());
-            merged.push(seat);
-            clusters.push(merged);
+        for (line, instance) in host.instances.iter().enumerate() {
+            let seat = Seat { index, line, node, host, instance };
+            let key = (instance.is_ipv6(), instance.virtual_router_id.value);
+            join(routers.entry(key).or_default(), seat);
         }
     }
-    let first = |cluster: &Vec<Seat<'_>>| cluster[0].index;
-    let line = |cluster: &Vec<Seat<'_>>| cluster[0].instance.name.at.line;
-    clusters.sort_by_key(|cluster| (first(cluster), line(cluster)));
-    for (position, cluster) in clusters.iter().enumerate() {
-        twice_on_a_host(cluster, findings);
-        apart(cluster, &clusters[..position], findings);
+    for clusters in routers.values_mut() {
+        clusters.sort_by_key(|cluster| (cluster[0].index, cluster[0].line));
+        for cluster in clusters.iter() {
+            twice_on_a_host(cluster, findings);
+        }
+        apart(clusters, findings);
     }
+    let mut clusters: Vec<_> = routers.into_values().flatten().collect();
+    clusters.sort_by_key(|cluster| (cluster[0].index, cluster[0].line));
     clusters
 }
 
-fn same_router(left: Seat<'_>, right: Seat<'_>) -> bool {
-    left.instance.is_ipv6() == right.instance.is_ipv6()
-        && left.instance.virtual_router_id.value == right.instance.virtual_router_id.value
+/// Puts `seat` into the cluster with which it has an address in common. It may tie together
+/// clusters that were apart before.
+fn join<'a>(clusters: &mut Vec<Vec<Seat<'a>>>, seat: Seat<'a>) {
+    let joins = |cluster: &Vec<Seat<'_>>| cluster.iter().any(|other| overlap(seat, *other));
+    let (mut joined, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(clusters).into_iter().partition(joins);
+    *clusters = rest;
+    let mut merged = if joined.is_empty() { Vec::new() } else { joined.remove(0) };
+    merged.extend(joined.into_iter().flatten());
+    merged.push(seat);
+    clusters.push(merged);
 }
 
 fn overlap(left: Seat<'_>, right: Seat<'_>) -> bool {
     let has = |ip| right.instance.virtual_addresses.iter().any(|other| other.value.ip() == ip);
-    same_router(left, right)
-        && left.instance.virtual_addresses.iter().any(|address| has(address.value.ip()))
+    left.instance.virtual_addresses.iter().any(|address| has(address.value.ip()))
 }
 
 /// The same instance on two interfaces of one host has no place in one definition.
@@ -61,25 +65,25 @@ fn twice_on_a_host(cluster: &[Seat<'_>], findings: &mut Findings) {
     }
 }
 
-fn apart(cluster: &[Seat<'_>], before: &[Vec<Seat<'_>>], findings: &mut Findings) {
-    let seat = cluster[0];
-    let Some(other) = before.iter().map(|other| other[0]).find(|other| same_router(seat, *other))
-    else {
-        return;
-    };
-    let id = &seat.instance.virtual_router_id;
-    let mut apart = finding(
-        Severity::Warning,
-        "vrid-without-overlap",
-        id.at.clone(),
-        format!(
-            "virtual_router_id {} is {}'s on {} too, without a common address: kept apart",
-            id.value, other.instance.name.value, other.node
-        ),
-        "nothing to do if they are on different networks; otherwise give one another id",
-    );
-    apart.related.push(other.instance.virtual_router_id.at.place());
-    findings.push(apart);
+/// All but the first of the clusters that share a VRID are worth a word.
+fn apart(clusters: &[Vec<Seat<'_>>], findings: &mut Findings) {
+    let Some((first, rest)) = clusters.split_first() else { return };
+    for cluster in rest {
+        let (seat, other) = (cluster[0], first[0]);
+        let id = &seat.instance.virtual_router_id;
+        let mut apart = finding(
+            Severity::Warning,
+            "vrid-without-overlap",
+            id.at.clone(),
+            format!(
+                "virtual_router_id {} is {}'s on {} too, without a common address: kept apart",
+                id.value, other.instance.name.value, other.node
+            ),
+            "nothing to do if they are on different networks; otherwise give one another id",
+        );
+        apart.related.push(other.instance.virtual_router_id.at.place());
+        findings.push(apart);
+    }
 }
 
 /// The common name, or the first host's with a finding; never one that is taken.

@@ -9,6 +9,9 @@ use crate::address::{Scope, VirtualAddress};
 use ipnet::{IpNet, Ipv4Net};
 use std::net::IpAddr;
 
+/// More than an advert carries, and than a master can take over in time.
+const MAX_ADDRESSES: usize = 4_096;
+
 /// Longest label, IFNAMSIZ without its NUL.
 const MAX_LABEL: usize = 15;
 
@@ -23,6 +26,11 @@ pub(super) fn read(block: &Statement, into: &mut Vec<(VirtualAddress, Pos)>, rep
         let Some(address) = read_line(line, report) else {
             continue;
         };
+        if into.len() >= MAX_ADDRESSES {
+            let message = format!("an instance holds at most {MAX_ADDRESSES} addresses");
+            report.error(line.pos(), "too-many", message, "spread them over several instances");
+            return;
+        }
         if into.iter().any(|(other, _)| other.ip() == address.ip()) {
             let message = format!("{} is listed twice", address.ip());
             report.warning(line.pos(), "duplicate-address", message, "remove one of the lines");

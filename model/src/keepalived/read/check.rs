@@ -16,13 +16,14 @@ use super::{name, repeated};
 use crate::check::{Check, ExecProbe, InterfaceProbe, Probe, ProcessProbe};
 use crate::name::Name;
 use crate::span::Span;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Longest interval or timeout of a script, as keepalived has it.
 const MAX_SECONDS: i64 = 4294;
 
 /// What kind of thing is tracked; scripts and processes have name spaces of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Script,
     Process,
@@ -32,8 +33,6 @@ pub(super) enum Kind {
 /// A declared check. A broken one is kept, so that tracking it is no second complaint.
 #[derive(Clone, Debug)]
 struct Entry {
-    kind: Kind,
-    written: String,
     pos: Pos,
     name: Name,
     weight: Weight,
@@ -42,7 +41,12 @@ struct Entry {
 
 /// Everything declared so far. keepalived knows only what stands above its use.
 #[derive(Debug, Default)]
-pub(super) struct Declared(Vec<Entry>);
+pub(super) struct Declared {
+    entries: Vec<Entry>,
+    /// Position in `entries`, by kind and name as written.
+    index: BTreeMap<(Kind, String), usize>,
+    names: BTreeSet<Name>,
+}
 
 /// What a track block finds under a name.
 #[derive(Clone, Debug)]
@@ -55,7 +59,7 @@ pub(super) struct Known {
 
 impl Declared {
     pub(super) fn find(&self, kind: Kind, written: &str) -> Option<Known> {
-        let entry = self.0.iter().find(|entry| entry.kind == kind && entry.written == written)?;
+        let entry = &self.entries[*self.index.get(&(kind, written.to_owned()))?];
         let sound = entry.spec.is_some();
         Some(Known { name: entry.name.clone(), weight: entry.weight, sound })
     }
@@ -69,14 +73,11 @@ impl Declared {
         let called = format!("interface-{written}");
         let name = self.free_name(&called, pos, report);
         let known = Known { name: name.clone(), weight: Weight::default(), sound: true };
-        self.0.push(Entry {
-            kind: Kind::Interface,
-            written: written.to_owned(),
-            pos,
-            name,
-            weight: Weight::default(),
-            spec: Some(spec),
-        });
+        self.push(
+            Kind::Interface,
+            written,
+            Entry { pos, name, weight: Weight::default(), spec: Some(spec) },
+        );
         known
     }
 
@@ -135,8 +136,7 @@ impl Declared {
             check
         });
         let name = self.free_name(&title.text, title.pos, report);
-        let written = title.text.clone();
-        self.0.push(Entry { kind: Kind::Script, written, pos: title.pos, name, weight, spec });
+        self.push(Kind::Script, &title.text, Entry { pos: title.pos, name, weight, spec });
     }
 
     pub(super) fn process(&mut self, block: &Statement, report: &mut Report) {
@@ -177,16 +177,14 @@ impl Declared {
         }
         let spec = probe.map(|probe| Check { down_delay: delay, ..Check::new(probe) });
         let name = self.free_name(&title.text, title.pos, report);
-        let written = title.text.clone();
-        self.0.push(Entry { kind: Kind::Process, written, pos: title.pos, name, weight, spec });
+        self.push(Kind::Process, &title.text, Entry { pos: title.pos, name, weight, spec });
     }
 
     /// The name of a block, unless it is taken.
     fn title<'a>(&self, kind: Kind, block: &'a Statement, report: &mut Report) -> Option<&'a Word> {
         let title = &block.parameters()[0];
-        let same = |entry: &&Entry| entry.kind == kind && entry.written == title.text;
-        if let Some(first) = self.0.iter().find(same) {
-            repeated(&title.text, title.pos, first.pos, report);
+        if let Some(first) = self.index.get(&(kind, title.text.clone())) {
+            repeated(&title.text, title.pos, self.entries[*first].pos, report);
             return None;
         }
         Some(title)
@@ -195,7 +193,13 @@ impl Declared {
     /// A name that no other check of this host has.
     fn free_name(&self, called: &str, pos: Pos, report: &mut Report) -> Name {
         let wanted = name(called, pos, report);
-        unique(&wanted, |name| self.0.iter().any(|entry| entry.name == *name))
+        unique(&wanted, |name| self.names.contains(name))
+    }
+
+    fn push(&mut self, kind: Kind, written: &str, entry: Entry) {
+        self.names.insert(entry.name.clone());
+        self.index.insert((kind, written.to_owned()), self.entries.len());
+        self.entries.push(entry);
     }
 
     pub(super) fn finish(self, report: &Report) -> Vec<HostCheck> {
@@ -203,7 +207,7 @@ impl Declared {
             let name = report.located(entry.name, entry.pos);
             Some(HostCheck { name, spec: entry.spec? })
         };
-        self.0.into_iter().filter_map(check).collect()
+        self.entries.into_iter().filter_map(check).collect()
     }
 }
 

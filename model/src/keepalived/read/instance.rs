@@ -21,6 +21,9 @@ use crate::span::Span;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// One for every priority below the own.
+const MAX_PEERS: usize = 254;
+
 /// The state an instance wants at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
@@ -250,6 +253,10 @@ impl<'a> Draft<'a> {
                 let message = format!("{:?} after a peer is not supported", option.text);
                 let remedy = "write one peer a line; the TTL of unicast adverts is not checked";
                 report.error(option.pos, "not-supported", message, remedy);
+            }
+            if self.peers.len() >= MAX_PEERS {
+                let message = format!("an instance has at most {MAX_PEERS} unicast peers");
+                return report.error(word.pos, "too-many", message, "list fewer");
             }
             if self.peers.iter().any(|(other, _)| *other == peer) {
                 let message = format!("the peer {peer} is listed twice");

@@ -2,7 +2,7 @@
 //! hold for an instance as a whole.
 
 use super::super::cell::Pos;
-use super::super::host::{Located, VrrpInstance};
+use super::super::host::{At, Located, VrrpInstance};
 use super::super::report::{Report, finding};
 use super::super::unique;
 use super::global::Globals;
@@ -11,7 +11,9 @@ use super::{Put, name};
 use crate::address::VirtualAddress;
 use crate::finding::Severity;
 use crate::instance::{Authentication, Garp};
+use crate::name::Name;
 use crate::span::Span;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// keepalived's default.
@@ -26,13 +28,15 @@ pub(super) fn instances(
     report: &mut Report,
 ) -> Vec<VrrpInstance> {
     let mut done: Vec<VrrpInstance> = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut routers = Routers::new();
     for draft in drafts {
         let Some(mut instance) = resolve(draft, globals, report) else {
             continue;
         };
-        instance.name.value =
-            unique(&instance.name.value, |name| done.iter().any(|i| i.name.value == *name));
-        duplicate_vrid(&instance, &done, report);
+        instance.name.value = unique(&instance.name.value, |name| names.contains(name));
+        names.insert(instance.name.value.clone());
+        duplicate_vrid(&instance, &mut routers, report);
         done.push(instance);
     }
     done
@@ -228,26 +232,21 @@ fn garp(draft: &Draft<'_>, globals: &Globals) -> (Garp, Pos) {
     (garp, pos)
 }
 
-fn duplicate_vrid(instance: &VrrpInstance, others: &[VrrpInstance], report: &mut Report) {
-    let same = |other: &&VrrpInstance| {
-        other.virtual_router_id.value == instance.virtual_router_id.value
-            && other.interface.value == instance.interface.value
-            && other.is_ipv6() == instance.is_ipv6()
-    };
-    let Some(first) = others.iter().find(same) else {
+/// Who has an id on an interface in a family, and where that is written.
+type Routers = BTreeMap<(String, u8, bool), (Name, At)>;
+
+fn duplicate_vrid(instance: &VrrpInstance, routers: &mut Routers, report: &mut Report) {
+    let id = &instance.virtual_router_id;
+    let interface = &instance.interface.value;
+    let key = (interface.clone(), id.value, instance.is_ipv6());
+    let own = (instance.name.value.clone(), id.at.clone());
+    let Some((first, at)) = routers.get(&key) else {
+        routers.insert(key, own);
         return;
     };
-    let id = &instance.virtual_router_id;
-    let mut twice = finding(
-        Severity::Error,
-        "duplicate-vrid",
-        id.at.clone(),
-        format!(
-            "virtual_router_id {} on {} is {}'s already",
-            id.value, instance.interface.value, first.name.value
-        ),
-        "give each instance on an interface its own",
-    );
-    twice.related.push(first.virtual_router_id.at.place());
+    let message = format!("virtual_router_id {} on {interface} is {first}'s already", id.value);
+    let remedy = "give each instance on an interface its own";
+    let mut twice = finding(Severity::Error, "duplicate-vrid", id.at.clone(), message, remedy);
+    twice.related.push(at.place());
     report.push(twice);
 }

@@ -9,6 +9,9 @@ use super::super::value::{integer, interface};
 use super::check::{Declared, Kind, Known};
 use crate::instance::Track;
 
+/// More than any host can run.
+const MAX_TRACKS: usize = 1_000;
+
 /// What a check does to the priority, as keepalived has it: `reverse` turns the sign of the
 /// adjustment around, not the result of the check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +32,8 @@ impl Weight {
         let Some(value) = words.first() else { return };
         let read = integer(value, "weight", -most..=most, report);
         if let Some(value) = read.and_then(|value| i16::try_from(value).ok()) {
-            self.value = value;
+            // 254 is an old way to write 253, and keepalived reads it so.
+            self.value = value.clamp(-253, 253);
         }
         match words.get(1).map(|word| (word.text.as_str(), word.pos)) {
             None => {}
@@ -102,6 +106,10 @@ impl Tracks {
         }
         if let Some(extra) = words.get(3) {
             extra_word(extra, report);
+        }
+        if self.0.len() >= MAX_TRACKS {
+            let message = format!("an instance tracks at most {MAX_TRACKS} checks");
+            return report.error(line.pos(), "too-many", message, "track fewer");
         }
         let track = weight.track(known.clone());
         if self.0.iter().any(|other| other.value.check == track.check) {
