@@ -4,9 +4,9 @@
 CARGO ?= cargo
 # .ci/run passes --locked: a build that would change Cargo.lock fails there.
 CARGO_FLAGS ?=
-# Tests lay networks of namespaces; the laboratory itself lets only one stand for every two
-# processors, so more threads than this only wait.
-TEST_THREADS ?= 2
+# Tests lay networks of namespaces; the laboratory itself lets only one stand for every processor,
+# so more threads than that would only wait.
+TEST_THREADS ?= $(shell nproc)
 # How many cases each property test tries in a soak.
 SOAK_CASES ?= 100000
 # KEEP=1 leaves the demo running.

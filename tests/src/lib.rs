@@ -9,9 +9,11 @@
 //! result. What a test wants to judge is returned as a value.
 
 pub mod daemons;
+pub mod fleet;
 pub mod house;
 pub mod kernel;
 pub mod lab;
+pub mod pair;
 pub mod probe;
 pub mod process;
 pub mod wait;

@@ -39,18 +39,11 @@ impl Process {
             .append(true)
             .open(&log)
             .unwrap_or_else(|error| panic!("open log {}: {error}", log.display()));
-        let twin = file
-            .try_clone()
-            .unwrap_or_else(|error| panic!("duplicate log: {error}"));
+        let twin = file.try_clone().unwrap_or_else(|error| panic!("duplicate log: {error}"));
         command.stdin(Stdio::null()).stdout(file).stderr(twin);
         let shown = format!("{command:?}");
         let child = spawn(command).unwrap_or_else(|error| panic!("start {shown}: {error}"));
-        Self {
-            name: name.to_owned(),
-            child,
-            log,
-            status: None,
-        }
+        Self { name: name.to_owned(), child, log, status: None }
     }
 
     /// The pid as seen from outside the host.
@@ -76,13 +69,7 @@ impl Process {
     /// When the process has ended: a test that signals a dead daemon tests nothing.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {
-        assert!(
-            self.is_running(),
-            "{} has ended ({:?}):\n{}",
-            self.name,
-            self.status,
-            self.log()
-        );
+        assert!(self.is_running(), "{} has ended ({:?}):\n{}", self.name, self.status, self.log());
         signal::kill(self.nix_pid(), signal)
             .unwrap_or_else(|error| panic!("{signal} to {}: {error}", self.name));
     }
@@ -110,11 +97,7 @@ impl Process {
     #[track_caller]
     pub fn wait(&mut self, patience: Duration) -> ExitStatus {
         self.wait_up_to(patience).unwrap_or_else(|| {
-            panic!(
-                "{} did not end within {patience:?}:\n{}",
-                self.name,
-                self.log()
-            )
+            panic!("{} did not end within {patience:?}:\n{}", self.name, self.log())
         })
     }
 

@@ -77,12 +77,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "for pigs to fly; last seen: \"walking\"")]
     fn a_missed_deadline_tells_what_was_seen_last() {
-        until(
-            "pigs to fly",
-            Duration::ZERO,
-            || "walking",
-            |seen| *seen == "flying",
-        );
+        until("pigs to fly", Duration::ZERO, || "walking", |seen| *seen == "flying");
     }
 
     #[test]

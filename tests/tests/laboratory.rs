@@ -23,20 +23,13 @@ fn sleep_command() -> Command {
 
 fn add_vip(lab: &Lab, host: &str, extra: &[&str]) {
     let vip = format!("{VIP}/32");
-    lab.host(host).must_run(
-        "ip",
-        &[&["address", "add", &vip, "dev", INTERFACE], extra].concat(),
-    );
+    lab.host(host).must_run("ip", &[&["address", "add", &vip, "dev", INTERFACE], extra].concat());
 }
 
 #[test]
 fn an_address_that_answers_throughout_shows_no_loss() {
     let lab = Lab::pair();
-    let pinger = Pinger::start(
-        lab.host("client"),
-        lab.host("n1").address(),
-        Neighbour::Warm,
-    );
+    let pinger = Pinger::start(lab.host("client"), lab.host("n1").address(), Neighbour::Warm);
     std::thread::sleep(Duration::from_secs(1));
     let losses = pinger.finish();
     println!("{losses}");
@@ -58,11 +51,7 @@ fn an_address_that_nobody_has_loses_every_probe() {
 #[test]
 fn a_detached_port_is_a_gap_of_its_own_length() {
     let lab = Lab::pair();
-    let pinger = Pinger::start(
-        lab.host("client"),
-        lab.host("n1").address(),
-        Neighbour::Warm,
-    );
+    let pinger = Pinger::start(lab.host("client"), lab.host("n1").address(), Neighbour::Warm);
     std::thread::sleep(Duration::from_millis(300));
     let cut = Instant::now();
     lab.detach("n1");
@@ -73,10 +62,7 @@ fn a_detached_port_is_a_gap_of_its_own_length() {
     let losses = pinger.finish();
     println!("cut for {cut_for:?}: {losses}");
     let gap = losses.longest_gap();
-    assert!(
-        losses.gaps.len() == 1 && gap > Duration::from_millis(300),
-        "{losses}"
-    );
+    assert!(losses.gaps.len() == 1 && gap > Duration::from_millis(300), "{losses}");
     assert!(gap < cut_for + Duration::from_secs(2), "{losses}");
 }
 
@@ -85,19 +71,13 @@ fn a_client_whose_neighbour_entry_is_flushed_asks_by_arp_again_and_again() {
     let lab = Lab::pair();
     let every = Duration::from_millis(20);
     let server = lab.host("n1");
-    let pinger = Pinger::start(
-        lab.host("client"),
-        server.address(),
-        Neighbour::FlushedEvery(every),
-    );
+    let pinger =
+        Pinger::start(lab.host("client"), server.address(), Neighbour::FlushedEvery(every));
     std::thread::sleep(Duration::from_secs(1));
     let losses = pinger.finish();
     println!("{losses}");
     assert!(losses.neighbour_flushes > 20, "{losses}");
-    assert!(
-        losses.longest_gap() < Duration::from_millis(200),
-        "{losses}"
-    );
+    assert!(losses.longest_gap() < Duration::from_millis(200), "{losses}");
 }
 
 #[test]
@@ -109,11 +89,7 @@ fn requests_fail_while_nginx_is_dead_and_say_who_answered_before() {
     std::thread::sleep(Duration::from_millis(500));
     let healthy = requester.finish();
     assert_eq!(healthy.losses.lost, 0, "{healthy}");
-    assert_eq!(
-        healthy.bodies.keys().collect::<Vec<_>>(),
-        ["n1\n"],
-        "{healthy}"
-    );
+    assert_eq!(healthy.bodies.keys().collect::<Vec<_>>(), ["n1\n"], "{healthy}");
 
     nginx.crash();
     let requester = Requester::start(client, lab.host("n1").address(), Pace::default());
@@ -131,27 +107,15 @@ fn kernel_truth_shows_lifetimes_and_routes() {
     let leased = kernel::address(lab.host("n1"), VIP).expect("just added");
     assert_eq!(leased.prefix, 32);
     let left = leased.valid.expect("a finite lifetime");
-    assert!(
-        left <= Duration::from_secs(60) && left > Duration::from_secs(30),
-        "{leased:?}"
-    );
+    assert!(left <= Duration::from_secs(60) && left > Duration::from_secs(30), "{leased:?}");
     let own = kernel::address(lab.host("n1"), lab.host("n1").address()).expect("its own");
     assert_eq!(own.valid, None);
     assert_eq!(kernel::owners(&lab, VIP), ["n1"]);
 
     let host = lab.host("n2");
     let vip = VIP.to_string();
-    host.must_run(
-        "ip",
-        &[
-            "route", "add", "local", &vip, "dev", INTERFACE, "table", "local",
-        ],
-    );
-    assert!(
-        kernel::local_routes(host)
-            .iter()
-            .any(|route| route.dst == vip)
-    );
+    host.must_run("ip", &["route", "add", "local", &vip, "dev", INTERFACE, "table", "local"]);
+    assert!(kernel::local_routes(host).iter().any(|route| route.dst == vip));
     assert!(!kernel::holds(host, VIP));
 }
 
@@ -163,10 +127,7 @@ fn an_address_watch_sees_the_kernel_add_and_remove() {
     let start = Instant::now();
     add_vip(&lab, "n2", &[]);
     let added = watch.wait_for(Change::Added, VIP, start, wait::GENEROUS);
-    host.must_run(
-        "ip",
-        &["address", "del", &format!("{VIP}/32"), "dev", INTERFACE],
-    );
+    host.must_run("ip", &["address", "del", &format!("{VIP}/32"), "dev", INTERFACE]);
     let removed = watch.wait_for(Change::Removed, VIP, start, wait::GENEROUS);
     assert!(removed > added);
     assert_eq!(watch.changes().len(), 2);
@@ -204,17 +165,8 @@ fn a_panic_leaves_neither_namespace_nor_process_nor_file() {
         let mut parent = Command::new("sh");
         parent.args(["-c", "sleep infinity & echo started; wait"]);
         let daemon = host.start("parent", parent);
-        wait::until(
-            "its child",
-            wait::GENEROUS,
-            || daemon.log(),
-            |log| log == "started\n",
-        );
-        left = Some((
-            host.namespace().to_owned(),
-            host.keeper(),
-            host.directory().to_owned(),
-        ));
+        wait::until("its child", wait::GENEROUS, || daemon.log(), |log| log == "started\n");
+        left = Some((host.namespace().to_owned(), host.keeper(), host.directory().to_owned()));
         panic!("as a failing test would");
     }));
     assert!(result.is_err());
@@ -228,10 +180,7 @@ fn a_panic_leaves_neither_namespace_nor_process_nor_file() {
 fn what_a_killed_run_left_is_swept_by_the_next() {
     // A maker that cannot be: pid 1 did not start at tick 1 of this boot twice.
     let stale = "vflab-4194305-1-0-n1";
-    let added = Command::new("ip")
-        .args(["netns", "add", stale])
-        .status()
-        .expect("iproute2");
+    let added = Command::new("ip").args(["netns", "add", stale]).status().expect("iproute2");
     assert!(added.success());
     drop(Lab::pair());
     assert!(!Path::new("/run/netns").join(stale).exists());
@@ -240,11 +189,7 @@ fn what_a_killed_run_left_is_swept_by_the_next() {
 #[test]
 fn bridge_ports_come_in_the_order_of_the_plan() {
     let order = |lab: &Lab| -> Vec<String> {
-        lab.hosts()
-            .iter()
-            .take(2)
-            .map(|host| host.name().to_owned())
-            .collect()
+        lab.hosts().iter().take(2).map(|host| host.name().to_owned()).collect()
     };
     let lab = Lab::pair();
     assert_eq!(order(&lab), ["n1", "n2"]);

@@ -28,13 +28,7 @@ impl<'lab> Etcd<'lab> {
         let data = host.directory().join("etcd");
         let [client_port, peer_port] = host.within(free_ports);
         let process = launch(host, &data, client_port, peer_port);
-        Self {
-            host,
-            data,
-            client_port,
-            peer_port,
-            process,
-        }
+        Self { host, data, client_port, peer_port, process }
     }
 
     /// The URL that clients on the same host use.
@@ -71,19 +65,12 @@ fn launch(host: &Host, data: &PathBuf, client_port: u16, peer_port: u16) -> Proc
     let mut command = Command::new(super::installed("etcd", "etcd-server"));
     command.arg("--data-dir").arg(data);
     command.args(["--name", "lab", "--listen-client-urls", &client]);
-    command.args([
-        "--advertise-client-urls",
-        &client,
-        "--listen-peer-urls",
-        &peer,
-    ]);
+    command.args(["--advertise-client-urls", &client, "--listen-peer-urls", &peer]);
     command.args(["--initial-advertise-peer-urls", &peer]);
     command.args(["--initial-cluster", &format!("lab={peer}")]);
     let process = host.start("etcd", command);
     let mut health = Command::new(super::installed("etcdctl", "etcd-client"));
-    health
-        .env("ETCDCTL_API", "3")
-        .args(["--endpoints", &client, "endpoint", "health"]);
+    health.env("ETCDCTL_API", "3").args(["--endpoints", &client, "endpoint", "health"]);
     wait::until(
         "etcd to be healthy",
         wait::GENEROUS,

@@ -37,10 +37,7 @@ pub fn our_program(name: &str) -> PathBuf {
 fn beside_this_test() -> PathBuf {
     let test = env::current_exe().expect("a running program has a path");
     // target/debug/deps/test-0123456789abcdef
-    test.ancestors()
-        .nth(2)
-        .map(Path::to_owned)
-        .unwrap_or_default()
+    test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
 }
 
 /// A control server.
@@ -62,9 +59,7 @@ impl Server {
     pub fn start_on(host: &Host, port: u16, store: Option<&str>) -> Self {
         let mut command = Command::new(our_program("vipfleet-server"));
         command.args(["--listen", &format!("0.0.0.0:{port}"), "--insecure"]);
-        command
-            .arg("--data-dir")
-            .arg(host.directory().join(format!("server-{port}")));
+        command.arg("--data-dir").arg(host.directory().join(format!("server-{port}")));
         if let Some(store) = store {
             command.args(["--store", store]);
         }
@@ -80,10 +75,7 @@ impl Server {
             },
             |listening| *listening,
         );
-        Self {
-            process,
-            address: SocketAddr::from((host.address(), port)),
-        }
+        Self { process, address: SocketAddr::from((host.address(), port)) }
     }
 
     /// Its URL as seen from every host of the segment.
@@ -109,9 +101,7 @@ impl Agent {
     pub fn standalone(host: &Host, configuration: &Path) -> Self {
         let mut command = Self::command(host);
         command.arg("--config").arg(configuration);
-        Self {
-            process: host.start("agent", command),
-        }
+        Self { process: host.start("agent", command) }
     }
 
     /// Starts an agent that takes its work from servers. The state directory, and so its cache,
@@ -120,16 +110,12 @@ impl Agent {
     pub fn connected(host: &Host, node: &str, servers: &[&str]) -> Self {
         let mut command = Self::command(host);
         command.args(["--server", &servers.join(","), "--node", node]);
-        Self {
-            process: host.start("agent", command),
-        }
+        Self { process: host.start("agent", command) }
     }
 
     fn command(host: &Host) -> Command {
         let mut command = Command::new(our_program("vipfleet-agent"));
-        command
-            .arg("--state-dir")
-            .arg(host.directory().join("agent-state"));
+        command.arg("--state-dir").arg(host.directory().join("agent-state"));
         command.env("RUST_LOG", "info");
         command
     }
@@ -167,10 +153,7 @@ pub struct Outcome {
 impl<'lab> Vipctl<'lab> {
     /// A terminal whose commands go to `server`.
     pub fn on(host: &'lab Host, server: &str) -> Self {
-        Self {
-            host,
-            server: server.to_owned(),
-        }
+        Self { host, server: server.to_owned() }
     }
 
     /// Runs one command, whatever its exit code.
@@ -179,22 +162,14 @@ impl<'lab> Vipctl<'lab> {
         let output = self.host.run(self.command(arguments), COMMAND_PATIENCE);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        Outcome {
-            code: output.status.code(),
-            stdout,
-            stderr,
-        }
+        Outcome { code: output.status.code(), stdout, stderr }
     }
 
     /// Runs one command that has to succeed.
     #[track_caller]
     pub fn must(&self, arguments: &[&str]) -> String {
         let outcome = self.run(arguments);
-        assert!(
-            outcome.code == Some(0),
-            "vipctl {}: {outcome:#?}",
-            arguments.join(" ")
-        );
+        assert!(outcome.code == Some(0), "vipctl {}: {outcome:#?}", arguments.join(" "));
         outcome.stdout
     }
 
@@ -224,10 +199,7 @@ impl<'lab> Vipctl<'lab> {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(our_program("vipctl"));
-        command
-            .env("VIPFLEET_SERVER", &self.server)
-            .env("NO_COLOR", "1")
-            .args(arguments);
+        command.env("VIPFLEET_SERVER", &self.server).env("NO_COLOR", "1").args(arguments);
         command
     }
 }

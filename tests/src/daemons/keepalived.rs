@@ -17,12 +17,8 @@ impl Keepalived {
     #[track_caller]
     pub fn start(host: &Host, configuration: &Path) -> Self {
         let mut command = Command::new(super::installed("keepalived", "keepalived"));
-        command
-            .args(["--vrrp", "--dont-fork", "--log-console", "--use-file"])
-            .arg(configuration);
-        Self {
-            process: host.start("keepalived", command),
-        }
+        command.args(["--vrrp", "--dont-fork", "--log-console", "--use-file"]).arg(configuration);
+        Self { process: host.start("keepalived", command) }
     }
 
     /// The daemon's process.

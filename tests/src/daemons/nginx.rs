@@ -24,21 +24,12 @@ impl Nginx {
         fs::create_dir_all(&directory)
             .unwrap_or_else(|error| panic!("create {}: {error}", directory.display()));
         let configuration = directory.join("nginx.conf");
-        fs::write(
-            &configuration,
-            configuration_text(host.name(), &directory.to_string_lossy()),
-        )
-        .unwrap_or_else(|error| panic!("write {}: {error}", configuration.display()));
+        fs::write(&configuration, configuration_text(host.name(), &directory.to_string_lossy()))
+            .unwrap_or_else(|error| panic!("write {}: {error}", configuration.display()));
         let mut command = Command::new(super::installed("nginx", "nginx-light"));
-        command
-            .arg("-c")
-            .arg(&configuration)
-            .arg("-p")
-            .arg(&directory);
+        command.arg("-c").arg(&configuration).arg("-p").arg(&directory);
         command.args(["-e", "stderr"]);
-        let nginx = Self {
-            process: host.start("nginx", command),
-        };
+        let nginx = Self { process: host.start("nginx", command) };
         let address = std::net::SocketAddr::from((host.address(), 80));
         wait::until(
             "nginx to listen",
@@ -74,9 +65,7 @@ impl Nginx {
 fn children(pid: u32) -> Vec<i32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {path}: {error}"));
-    text.split_whitespace()
-        .filter_map(|pid| pid.parse().ok())
-        .collect()
+    text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
 fn configuration_text(name: &str, directory: &str) -> String {

@@ -49,15 +49,8 @@ pub fn check(metadata: &Metadata, list: &[Advisory]) -> Vec<Finding> {
         let Some(version) = parse_version(&package.version) else {
             continue;
         };
-        for advisory in list
-            .iter()
-            .filter(|advisory| advisory.package == package.name)
-        {
-            if advisory
-                .affected
-                .iter()
-                .any(|range| is_within(version, range))
-            {
+        for advisory in list.iter().filter(|advisory| advisory.package == package.name) {
+            if advisory.affected.iter().any(|range| is_within(version, range)) {
                 findings.push(Finding {
                     place: format!("Cargo.lock: {} {}", package.name, package.version),
                     rule: "advisory",
@@ -72,22 +65,10 @@ pub fn check(metadata: &Metadata, list: &[Advisory]) -> Vec<Finding> {
 
 fn parse_line(line: &str) -> anyhow::Result<Advisory> {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
-    ensure!(
-        fields.len() == 4,
-        "four fields are needed, {} are there",
-        fields.len()
-    );
-    let affected = fields[1]
-        .split(';')
-        .map(parse_range)
-        .collect::<anyhow::Result<_>>()?;
+    ensure!(fields.len() == 4, "four fields are needed, {} are there", fields.len());
+    let affected = fields[1].split(';').map(parse_range).collect::<anyhow::Result<_>>()?;
     let [package, _, id, what] = [fields[0], fields[1], fields[2], fields[3]].map(str::to_owned);
-    Ok(Advisory {
-        package,
-        affected,
-        id,
-        what,
-    })
+    Ok(Advisory { package, affected, id, what })
 }
 
 fn parse_range(text: &str) -> anyhow::Result<Range> {
@@ -97,11 +78,8 @@ fn parse_range(text: &str) -> anyhow::Result<Range> {
             if comparator == "*" {
                 return Ok((Comparison::Any, (0, 0, 0, true)));
             }
-            let kinds = [
-                (">=", Comparison::AtLeast),
-                ("<", Comparison::Below),
-                ("=", Comparison::Exactly),
-            ];
+            let kinds =
+                [(">=", Comparison::AtLeast), ("<", Comparison::Below), ("=", Comparison::Exactly)];
             kinds
                 .iter()
                 .find_map(|(sign, kind)| {
@@ -114,16 +92,10 @@ fn parse_range(text: &str) -> anyhow::Result<Range> {
 
 fn parse_version(text: &str) -> Option<Version> {
     let (text, _) = text.split_once('+').unwrap_or((text, ""));
-    let (numbers, is_release) = text
-        .split_once('-')
-        .map_or((text, true), |(numbers, _)| (numbers, false));
+    let (numbers, is_release) =
+        text.split_once('-').map_or((text, true), |(numbers, _)| (numbers, false));
     let mut numbers = numbers.split('.').map(|number| number.parse().ok());
-    let version = (
-        numbers.next()??,
-        numbers.next()??,
-        numbers.next()??,
-        is_release,
-    );
+    let version = (numbers.next()??, numbers.next()??, numbers.next()??, is_release);
     numbers.next().is_none().then_some(version)
 }
 
@@ -168,26 +140,14 @@ mod tests {
 
     #[test]
     fn a_broken_line_is_refused_with_its_number() {
-        for line in [
-            "h2 | <0.4 | A-1 | x",
-            "h2 | <0.4.4 | A-1",
-            "h2 | about 1.0.0 | A | x",
-        ] {
+        for line in ["h2 | <0.4 | A-1 | x", "h2 | <0.4.4 | A-1", "h2 | about 1.0.0 | A | x"] {
             let error = parse(&format!("# list\n{line}")).unwrap_err();
-            assert!(
-                error.to_string().starts_with("advisories.txt:2"),
-                "{error:#}"
-            );
+            assert!(error.to_string().starts_with("advisories.txt:2"), "{error:#}");
         }
     }
 
     #[test]
     fn the_list_in_the_tree_can_be_read() {
-        assert!(
-            parse(include_str!("../../house/advisories.txt"))
-                .unwrap()
-                .len()
-                > 20
-        );
+        assert!(parse(include_str!("../../house/advisories.txt")).unwrap().len() > 20);
     }
 }

@@ -10,10 +10,7 @@ const INTERNAL: &[(&str, &[&str])] = &[
     ("vipfleet-proto", &["vipfleet-model"]),
     ("vipfleet-server", &["vipfleet-model", "vipfleet-proto"]),
     ("vipctl", &["vipfleet-model", "vipfleet-proto"]),
-    (
-        "vipfleet-agent",
-        &["vipfleet-vrrp", "vipfleet-model", "vipfleet-proto"],
-    ),
+    ("vipfleet-agent", &["vipfleet-vrrp", "vipfleet-model", "vipfleet-proto"]),
 ];
 
 const PURE: &[&str] = &["vipfleet-vrrp", "vipfleet-model"];
@@ -85,11 +82,7 @@ fn check_internal(metadata: &Metadata, member: &Package) -> Vec<Finding> {
         .filter(|dependency| !allowed.contains(&dependency.name.as_str()))
         .map(|dependency| {
             let what = format!("{} depends on {}", member.name, dependency.name);
-            finding(
-                member,
-                what,
-                format!("it may depend on our crates {allowed:?} alone"),
-            )
+            finding(member, what, format!("it may depend on our crates {allowed:?} alone"))
         })
         .collect()
 }
@@ -127,18 +120,11 @@ fn check_pure(metadata: &Metadata, member: &Package) -> Vec<Finding> {
 }
 
 fn finding(member: &Package, what: String, remedy: String) -> Finding {
-    Finding {
-        place: member.manifest_path.clone(),
-        rule: RULE,
-        what,
-        remedy,
-    }
+    Finding { place: member.manifest_path.clone(), rule: RULE, what, remedy }
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == name, |start| name.starts_with(start))
+    pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
 }
 
 #[cfg(test)]
@@ -147,10 +133,7 @@ mod tests {
     use super::*;
 
     fn whats(edges: &[(&str, &str, Option<&str>)]) -> Vec<String> {
-        check(&workspace(edges))
-            .into_iter()
-            .map(|finding| finding.what)
-            .collect()
+        check(&workspace(edges)).into_iter().map(|finding| finding.what).collect()
     }
 
     #[test]
@@ -178,18 +161,9 @@ mod tests {
 
     #[test]
     fn a_runtime_that_sneaks_into_a_pure_crate_is_found_with_its_chain() {
-        let edges = [
-            ("vipfleet-model", "serde-x", None),
-            ("serde-x", "tokio-util", None),
-        ];
-        assert_eq!(
-            whats(&edges),
-            ["vipfleet-model is built from serde-x from tokio-util"]
-        );
-        let edges = [
-            ("vipfleet-vrrp", "cc-x", Some("build")),
-            ("cc-x", "mio", None),
-        ];
+        let edges = [("vipfleet-model", "serde-x", None), ("serde-x", "tokio-util", None)];
+        assert_eq!(whats(&edges), ["vipfleet-model is built from serde-x from tokio-util"]);
+        let edges = [("vipfleet-vrrp", "cc-x", Some("build")), ("cc-x", "mio", None)];
         assert_eq!(whats(&edges).len(), 1);
     }
 
@@ -206,10 +180,7 @@ mod tests {
 
     #[test]
     fn netlink_stays_in_the_agent_and_etcd_in_the_server() {
-        let edges = [
-            ("vipfleet-server", "netlink-sys", None),
-            ("vipctl", "etcd-client", None),
-        ];
+        let edges = [("vipfleet-server", "netlink-sys", None), ("vipctl", "etcd-client", None)];
         assert_eq!(whats(&edges).len(), 2);
     }
 }

@@ -44,10 +44,7 @@ fn check_package(package: &Package) -> Option<Finding> {
 
 /// Evaluates an SPDX expression; `/` is the OR of old manifests. AND binds tighter than OR.
 fn is_allowed(expression: &str) -> bool {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut position = 0;
     let verdict = any(&words, &mut position);
@@ -122,17 +119,9 @@ mod tests {
     fn a_package_without_a_licence_or_with_a_wrong_one_is_found() {
         let mut metadata = workspace(&[("vipctl", "good", None)]);
         assert!(check(&metadata).is_empty());
-        metadata
-            .packages
-            .push(package("copyleft", "1.0.0", Some("AGPL-3.0")));
+        metadata.packages.push(package("copyleft", "1.0.0", Some("AGPL-3.0")));
         metadata.packages.push(package("silent", "1.0.0", None));
-        let places: Vec<_> = check(&metadata)
-            .into_iter()
-            .map(|finding| finding.place)
-            .collect();
-        assert_eq!(
-            places,
-            ["Cargo.lock: copyleft 1.0.0", "Cargo.lock: silent 1.0.0"]
-        );
+        let places: Vec<_> = check(&metadata).into_iter().map(|finding| finding.place).collect();
+        assert_eq!(places, ["Cargo.lock: copyleft 1.0.0", "Cargo.lock: silent 1.0.0"]);
     }
 }

@@ -94,9 +94,7 @@ impl Metadata {
 
     /// Our own packages.
     pub fn members(&self) -> impl Iterator<Item = &Package> {
-        self.packages
-            .iter()
-            .filter(|package| self.workspace_members.contains(&package.id))
+        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
     }
 
     /// What a package directly depends on, build dependencies included, tests' left out.
@@ -104,11 +102,7 @@ impl Metadata {
         let node = self.resolve.nodes.iter().find(|node| node.id == id);
         let deps = node.map_or(&[][..], |node| &node.deps);
         deps.iter()
-            .filter(|dep| {
-                dep.dep_kinds
-                    .iter()
-                    .any(|kind| kind.kind.as_deref() != Some("dev"))
-            })
+            .filter(|dep| dep.dep_kinds.iter().any(|kind| kind.kind.as_deref() != Some("dev")))
             .filter_map(|dep| self.packages.iter().find(|package| package.id == dep.pkg))
             .collect()
     }
@@ -137,10 +131,7 @@ pub(super) mod fixture {
 
     /// A workspace out of `package -> dependency` lines; a name that starts with `vip` is a member.
     pub(in crate::house) fn workspace(edges: &[(&str, &str, Option<&str>)]) -> Metadata {
-        let mut names: Vec<&str> = edges
-            .iter()
-            .flat_map(|(from, to, _)| [*from, *to])
-            .collect();
+        let mut names: Vec<&str> = edges.iter().flat_map(|(from, to, _)| [*from, *to]).collect();
         names.sort_unstable();
         names.dedup();
         let nodes = names.iter().map(|name| Node {
@@ -150,9 +141,7 @@ pub(super) mod fixture {
                 .filter(|(from, ..)| from == name)
                 .map(|(_, to, kind)| Dependency {
                     pkg: (*to).to_owned(),
-                    dep_kinds: vec![DependencyKind {
-                        kind: kind.map(str::to_owned),
-                    }],
+                    dep_kinds: vec![DependencyKind { kind: kind.map(str::to_owned) }],
                 })
                 .collect(),
         });
@@ -160,13 +149,8 @@ pub(super) mod fixture {
         Metadata {
             workspace_root: String::new(),
             workspace_members: members.map(|name| (*name).to_owned()).collect(),
-            resolve: Resolve {
-                nodes: nodes.collect(),
-            },
-            packages: names
-                .iter()
-                .map(|name| package(name, "1.0.0", Some("MIT")))
-                .collect(),
+            resolve: Resolve { nodes: nodes.collect() },
+            packages: names.iter().map(|name| package(name, "1.0.0", Some("MIT"))).collect(),
         }
     }
 

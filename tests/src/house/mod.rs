@@ -52,23 +52,13 @@ impl Finding {
         remedy: impl Into<String>,
     ) -> Self {
         let place = format!("{}:{line}", file.path);
-        Self {
-            place,
-            rule,
-            what: what.into(),
-            remedy: remedy.into(),
-        }
+        Self { place, rule, what: what.into(), remedy: remedy.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            place,
-            rule,
-            what,
-            remedy,
-        } = self;
+        let Self { place, rule, what, remedy } = self;
         write!(f, "{place}: [{rule}] {what}\n    remedy: {remedy}")
     }
 }
@@ -94,12 +84,7 @@ pub fn check_files(files: &[SourceFile]) -> Vec<Finding> {
     files
         .iter()
         .flat_map(|file| {
-            [
-                shape::check(file),
-                words::check(file),
-                purity::check(file),
-                modules::check(file),
-            ]
+            [shape::check(file), words::check(file), purity::check(file), modules::check(file)]
         })
         .flatten()
         .collect()

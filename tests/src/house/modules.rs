@@ -17,10 +17,7 @@ pub fn check(file: &SourceFile) -> Vec<Finding> {
         return named(file, below, |from, to| {
             (from != to && APART.contains(&from) && APART.contains(&to)).then(|| {
                 let what = format!("agent module `{from}` names `{to}`");
-                (
-                    what,
-                    "let the node loop carry it: only it joins net, checks and uplink",
-                )
+                (what, "let the node loop carry it: only it joins net, checks and uplink")
             })
         });
     }
@@ -28,10 +25,7 @@ pub fn check(file: &SourceFile) -> Vec<Finding> {
         return named(file, below, |from, to| {
             (to == "api" && !ASSEMBLY.contains(&from)).then(|| {
                 let what = format!("server module `{from}` names `api`");
-                (
-                    what,
-                    "turn it round: api calls store and fleet, nothing calls api",
-                )
+                (what, "turn it round: api calls store and fleet, nothing calls api")
             })
         });
     }
@@ -55,13 +49,7 @@ fn named(
         .filter_map(|path| {
             let target = within_crate(&module, path)?;
             let (what, remedy) = judge(from, target.first()?)?;
-            Some(Finding::in_file(
-                file,
-                path.line,
-                "module-layering",
-                what,
-                remedy,
-            ))
+            Some(Finding::in_file(file, path.line, "module-layering", what, remedy))
         })
         .collect()
 }
@@ -71,10 +59,7 @@ mod tests {
     use super::*;
 
     fn places(path: &str, text: &str) -> Vec<String> {
-        check(&SourceFile::new(path, text))
-            .into_iter()
-            .map(|finding| finding.place)
-            .collect()
+        check(&SourceFile::new(path, text)).into_iter().map(|finding| finding.place).collect()
     }
 
     #[test]
@@ -84,10 +69,7 @@ mod tests {
             "use crate::{node, checks::Verdict};",
             "fn f() { super::super::uplink::send() }",
         ] {
-            assert_eq!(
-                places("agent/src/net/socket.rs", text),
-                ["agent/src/net/socket.rs:1"]
-            );
+            assert_eq!(places("agent/src/net/socket.rs", text), ["agent/src/net/socket.rs:1"]);
         }
         assert_eq!(places("agent/src/uplink.rs", "use super::net::X;").len(), 1);
     }
@@ -95,22 +77,13 @@ mod tests {
     #[test]
     fn the_node_loop_joins_them_and_each_may_name_itself() {
         assert!(places("agent/src/node.rs", "use crate::{net::A, checks::B};").is_empty());
-        assert!(
-            places(
-                "agent/src/net/socket.rs",
-                "use crate::net::A; use super::B;"
-            )
-            .is_empty()
-        );
+        assert!(places("agent/src/net/socket.rs", "use crate::net::A; use super::B;").is_empty());
         assert!(places("agent/src/checks/tcp.rs", "use std::net::IpAddr;").is_empty());
     }
 
     #[test]
     fn nothing_names_api_but_what_puts_the_server_together() {
-        assert_eq!(
-            places("server/src/fleet/owners.rs", "use crate::api::Control;").len(),
-            1
-        );
+        assert_eq!(places("server/src/fleet/owners.rs", "use crate::api::Control;").len(), 1);
         assert!(places("server/src/main.rs", "use crate::api::Control;").is_empty());
         assert!(places("server/src/serve.rs", "use crate::api::Control;").is_empty());
         assert!(places("server/src/api/watch.rs", "use super::Control;").is_empty());

@@ -18,11 +18,7 @@ pub fn paths<'text>(tokens: &[Token<'text>]) -> Vec<NamedPath<'text>> {
     while index < tokens.len() {
         let starts = is_word(tokens[index].text)
             && tokens.get(index + 1).is_some_and(|next| next.text == "::");
-        index = if starts {
-            one(tokens, index, &[], &mut found)
-        } else {
-            index + 1
-        };
+        index = if starts { one(tokens, index, &[], &mut found) } else { index + 1 };
     }
     found
 }
@@ -114,19 +110,13 @@ mod tests {
     use super::*;
 
     fn written(text: &str) -> Vec<String> {
-        paths(&tokens(text))
-            .iter()
-            .map(|path| path.segments.join("::"))
-            .collect()
+        paths(&tokens(text)).iter().map(|path| path.segments.join("::")).collect()
     }
 
     #[test]
     fn groups_are_written_out() {
         let text = "use a::{b, c::{d as x, e}, self, *}; fn f() { g::h(); i; j::<K>() }";
-        assert_eq!(
-            written(text),
-            ["a::b", "a::c::d", "a::c::e", "a::self", "a::*", "g::h"]
-        );
+        assert_eq!(written(text), ["a::b", "a::c::d", "a::c::e", "a::self", "a::*", "g::h"]);
     }
 
     #[test]
@@ -138,13 +128,7 @@ mod tests {
             .iter()
             .map(|path| within_crate(&module, path).map(|path| path.join("::")))
             .collect();
-        let expected = [
-            Some("net::a"),
-            Some("b"),
-            Some("c"),
-            Some("net::socket::d"),
-            None,
-        ];
+        let expected = [Some("net::a"), Some("b"), Some("c"), Some("net::socket::d"), None];
         assert_eq!(resolved, expected.map(|path| path.map(str::to_owned)));
     }
 

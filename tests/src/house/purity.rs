@@ -36,11 +36,7 @@ pub fn check(file: &SourceFile) -> Vec<Finding> {
     let tokens = tokens_outside_tests(&file.text);
     paths(&tokens)
         .into_iter()
-        .filter(|path| {
-            IMPURE
-                .iter()
-                .any(|impure| path.segments.starts_with(impure))
-        })
+        .filter(|path| IMPURE.iter().any(|impure| path.segments.starts_with(impure)))
         .map(|path| {
             let what = format!("`{}` in a pure crate", path.segments.join("::"));
             let remedy = "let the caller pass in what it read: the time, the text, the bytes";
@@ -54,10 +50,7 @@ mod tests {
     use super::*;
 
     fn places(path: &str, text: &str) -> Vec<String> {
-        check(&SourceFile::new(path, text))
-            .into_iter()
-            .map(|finding| finding.place)
-            .collect()
+        check(&SourceFile::new(path, text)).into_iter().map(|finding| finding.place).collect()
     }
 
     #[test]
@@ -68,11 +61,7 @@ mod tests {
             "use std::{collections::BTreeMap, fs};",
             "use std::net::{IpAddr, UdpSocket};",
         ] {
-            assert_eq!(
-                places("vrrp/src/router.rs", text),
-                ["vrrp/src/router.rs:1"],
-                "{text}"
-            );
+            assert_eq!(places("vrrp/src/router.rs", text), ["vrrp/src/router.rs:1"], "{text}");
         }
     }
 

@@ -15,35 +15,19 @@ pub fn check(file: &SourceFile) -> Vec<Finding> {
     if !NARROW.iter().any(|kind| file.path.ends_with(kind)) {
         return findings;
     }
-    let most = if file.is_test() {
-        MOST_LINES_OF_TESTS
-    } else {
-        MOST_LINES
-    };
+    let most = if file.is_test() { MOST_LINES_OF_TESTS } else { MOST_LINES };
     let lines = file.text.lines().count();
     if lines > most {
         let what = format!("{lines} lines, at most {most} are allowed");
         let remedy = "split it: a file is about one thing";
-        findings.push(Finding::in_file(
-            file,
-            most + 1,
-            "file-length",
-            what,
-            remedy,
-        ));
+        findings.push(Finding::in_file(file, most + 1, "file-length", what, remedy));
     }
     for (index, line) in file.text.lines().enumerate() {
         let columns = line.chars().count();
         // A link cannot be broken.
         if columns > MOST_COLUMNS && !line.contains("https://") {
             let what = format!("{columns} columns, at most {MOST_COLUMNS} are allowed");
-            findings.push(Finding::in_file(
-                file,
-                index + 1,
-                "columns",
-                what,
-                "break the line",
-            ));
+            findings.push(Finding::in_file(file, index + 1, "columns", what, "break the line"));
         }
     }
     findings
@@ -58,28 +42,16 @@ mod tests {
         let long = "x\n".repeat(501);
         assert_eq!(check(&SourceFile::new("vrrp/src/a.rs", &long)).len(), 1);
         assert_eq!(check(&SourceFile::new("vrrp/tests/a.rs", &long)), []);
-        assert_eq!(
-            check(&SourceFile::new("vrrp/src/a.rs", &"x\n".repeat(500))),
-            []
-        );
-        assert_eq!(
-            check(&SourceFile::new("vrrp/tests/a.rs", &"x\n".repeat(701))).len(),
-            1
-        );
+        assert_eq!(check(&SourceFile::new("vrrp/src/a.rs", &"x\n".repeat(500))), []);
+        assert_eq!(check(&SourceFile::new("vrrp/tests/a.rs", &"x\n".repeat(701))).len(), 1);
     }
 
     #[test]
     fn columns_are_characters_and_links_may_be_longer() {
         let place = |text: &str| {
-            check(&SourceFile::new("a/src/b.rs", text))
-                .into_iter()
-                .map(|f| f.place)
-                .next()
+            check(&SourceFile::new("a/src/b.rs", text)).into_iter().map(|f| f.place).next()
         };
-        assert_eq!(
-            place(&format!("\n{}", "ü".repeat(101))),
-            Some("a/src/b.rs:2".to_owned())
-        );
+        assert_eq!(place(&format!("\n{}", "ü".repeat(101))), Some("a/src/b.rs:2".to_owned()));
         assert_eq!(place(&"ü".repeat(100)), None);
         assert_eq!(place(&format!("// https://{}", "x".repeat(120))), None);
     }

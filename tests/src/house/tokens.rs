@@ -11,11 +11,7 @@ pub struct Token<'text> {
 
 /// The code tokens of a Rust file.
 pub fn tokens(text: &str) -> Vec<Token<'_>> {
-    let mut scanner = Scanner {
-        text,
-        position: 0,
-        line: 1,
-    };
+    let mut scanner = Scanner { text, position: 0, line: 1 };
     let mut tokens = Vec::new();
     while let Some(token) = scanner.next_token() {
         tokens.push(token);
@@ -29,10 +25,7 @@ pub fn tokens_outside_tests(text: &str) -> Vec<Token<'_>> {
     let mut kept = Vec::new();
     let mut index = 0;
     while index < all.len() {
-        if is_sequence(
-            &all[index..],
-            &["#", "[", "cfg", "(", "test", ")", "]", "mod"],
-        ) {
+        if is_sequence(&all[index..], &["#", "[", "cfg", "(", "test", ")", "]", "mod"]) {
             index = end_of_block(&all, index);
         } else {
             kept.push(all[index].clone());
@@ -44,11 +37,7 @@ pub fn tokens_outside_tests(text: &str) -> Vec<Token<'_>> {
 
 /// True when `tokens` begin with `texts`.
 pub fn is_sequence(tokens: &[Token<'_>], texts: &[&str]) -> bool {
-    tokens.len() >= texts.len()
-        && tokens
-            .iter()
-            .zip(texts)
-            .all(|(token, text)| token.text == *text)
+    tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
 /// True for an identifier or keyword.
@@ -99,10 +88,7 @@ impl<'text> Scanner<'text> {
     }
 
     fn take(&mut self, length: usize) -> Token<'text> {
-        let token = Token {
-            line: self.line,
-            text: &self.rest()[..length],
-        };
+        let token = Token { line: self.line, text: &self.rest()[..length] };
         self.advance(length);
         token
     }
@@ -216,18 +202,12 @@ mod tests {
 
     #[test]
     fn a_lifetime_is_no_character() {
-        assert_eq!(
-            texts("fn f<'a>(x: &'a str)")[..6],
-            ["fn", "f", "<", "'", "a", ">"]
-        );
+        assert_eq!(texts("fn f<'a>(x: &'a str)")[..6], ["fn", "f", "<", "'", "a", ">"]);
     }
 
     #[test]
     fn paths_keep_their_separator() {
-        assert_eq!(
-            texts("std::fs::read(x)"),
-            ["std", "::", "fs", "::", "read", "(", "x", ")"]
-        );
+        assert_eq!(texts("std::fs::read(x)"), ["std", "::", "fs", "::", "read", "(", "x", ")"]);
     }
 
     #[test]
@@ -240,10 +220,7 @@ mod tests {
     #[test]
     fn test_modules_can_be_left_out() {
         let text = "a; #[cfg(test)] mod tests { fn f() { b } } c; #[cfg(test)] mod d; e";
-        let kept: Vec<_> = tokens_outside_tests(text)
-            .into_iter()
-            .map(|token| token.text)
-            .collect();
+        let kept: Vec<_> = tokens_outside_tests(text).into_iter().map(|token| token.text).collect();
         assert_eq!(kept, ["a", ";", "c", ";", "e"]);
     }
 }

@@ -7,9 +7,7 @@ use std::path::Path;
 /// Directories that hold no sources of ours.
 const SKIPPED: &[&str] = &["target", ".git", "node_modules"];
 /// Kinds of files that the rules look at.
-const KINDS: &[&str] = &[
-    "rs", "proto", "sh", "md", "yaml", "yml", "toml", "service", "conf",
-];
+const KINDS: &[&str] = &["rs", "proto", "sh", "md", "yaml", "yml", "toml", "service", "conf"];
 /// The same, by whole name.
 const NAMES: &[&str] = &["Makefile", "run"];
 
@@ -26,10 +24,7 @@ impl SourceFile {
     /// A file for the tests of rules.
     #[cfg(test)]
     pub(super) fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     /// Rust source.
@@ -56,11 +51,7 @@ fn walk(directory: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> io::Resu
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let path = if prefix.is_empty() {
-            name.clone()
-        } else {
-            format!("{prefix}/{name}")
-        };
+        let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}/{name}") };
         let kind = entry.file_type()?;
         if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
             walk(&entry.path(), &path, files)?;
@@ -99,13 +90,7 @@ mod tests {
     #[test]
     fn what_was_built_and_what_is_no_source_is_not_looked_at() {
         let root = tempfile::tempdir().unwrap();
-        for path in [
-            "src/a.rs",
-            "target/b.rs",
-            "vectors/c.pcap",
-            ".ci/run",
-            "Makefile",
-        ] {
+        for path in ["src/a.rs", "target/b.rs", "vectors/c.pcap", ".ci/run", "Makefile"] {
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "x").unwrap();

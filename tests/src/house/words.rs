@@ -6,15 +6,10 @@ use super::tokens::{is_sequence, is_word, tokens};
 use super::tree::SourceFile;
 
 /// Split, so that this file does not contain them.
-const PROMISES: &[&str] = &[
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("X", "XX"),
-];
+const PROMISES: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("X", "XX")];
 const MACROS: &[&str] = &["todo", "unimplemented", "dbg"];
-const EMPTY_NAMES: &[&str] = &[
-    "utils", "util", "common", "helpers", "helper", "manager", "managers", "misc",
-];
+const EMPTY_NAMES: &[&str] =
+    &["utils", "util", "common", "helpers", "helper", "manager", "managers", "misc"];
 /// Where people keep checkouts. A path counts when it starts there.
 const HOMES: &[&str] = &[
     concat!("/ho", "me/"),
@@ -45,18 +40,10 @@ fn check_line(file: &SourceFile, number: usize, line: &str, findings: &mut Vec<F
     };
     let mut words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     if let Some(word) = words.find(|word| PROMISES.contains(word)) {
-        report(
-            "promise",
-            format!("`{word}`"),
-            "do it, or leave it out and say so in an issue",
-        );
+        report("promise", format!("`{word}`"), "do it, or leave it out and say so in an issue");
     }
     if let Some(home) = HOMES.iter().find(|home| starts_a_path(line, home)) {
-        report(
-            "local-path",
-            format!("`{home}` is a path of one machine"),
-            "use a relative path",
-        );
+        report("local-path", format!("`{home}` is a path of one machine"), "use a relative path");
     }
     if names_an_issue(line) {
         let remedy = "say what it is about: numbers of a tracker mean nothing in the tree";
@@ -88,11 +75,7 @@ fn check_code(file: &SourceFile, findings: &mut Vec<Finding>) {
             findings.push(Finding::in_file(file, token.line, rule, what, remedy));
         };
         if MACROS.contains(&token.text) && is_sequence(&rest[1..], &["!"]) {
-            report(
-                "macro",
-                format!("`{}!`", token.text),
-                "write what it stands for",
-            );
+            report("macro", format!("`{}!`", token.text), "write what it stands for");
         }
         if matches!(token.text, "allow" | "expect") && is_sequence(&rest[1..], &["("]) {
             let listed = rest[2..].iter().take_while(|token| token.text != ")");
@@ -126,10 +109,7 @@ mod tests {
     use super::*;
 
     fn rules(path: &str, text: &str) -> Vec<&'static str> {
-        check(&SourceFile::new(path, text))
-            .into_iter()
-            .map(|finding| finding.rule)
-            .collect()
+        check(&SourceFile::new(path, text)).into_iter().map(|finding| finding.rule).collect()
     }
 
     #[test]
@@ -150,20 +130,14 @@ mod tests {
 
     #[test]
     fn silenced_dead_code_is_found() {
-        assert_eq!(
-            rules("a/src/b.rs", "#[allow(unused, dead_code)] fn f() {}"),
-            ["dead-code"]
-        );
+        assert_eq!(rules("a/src/b.rs", "#[allow(unused, dead_code)] fn f() {}"), ["dead-code"]);
         assert_eq!(rules("a/src/b.rs", "#![expect(dead_code)]"), ["dead-code"]);
         assert!(rules("a/src/b.rs", "#[allow(unused)] fn dead_code() {}").is_empty());
     }
 
     #[test]
     fn modules_that_say_nothing_are_found_by_name_and_by_file() {
-        assert_eq!(
-            rules("a/src/b.rs", "pub(crate) mod helpers;"),
-            ["module-name"]
-        );
+        assert_eq!(rules("a/src/b.rs", "pub(crate) mod helpers;"), ["module-name"]);
         assert_eq!(rules("a/tests/common/mod.rs", ""), ["module-name"]);
         assert!(rules("a/src/b.rs", "mod helper_process;").is_empty());
     }
@@ -172,20 +146,14 @@ mod tests {
     fn paths_of_somebodys_machine_are_found_where_a_path_begins() {
         let home = HOMES[0];
         assert_eq!(rules("a.sh", &format!("cd {home}me/src")), ["local-path"]);
-        assert_eq!(
-            rules("a/src/b.rs", &format!("let p = \"{home}me\";")),
-            ["local-path"]
-        );
+        assert_eq!(rules("a/src/b.rs", &format!("let p = \"{home}me\";")), ["local-path"]);
         assert!(rules("a.sh", &format!("ls /proc/1{}run", HOMES[1])).is_empty());
         assert!(rules("a.sh", &format!("ls $base{home}x")).is_empty());
     }
 
     #[test]
     fn numbers_of_issues_are_found() {
-        assert_eq!(
-            rules("a.md", concat!("see issue", " #12")),
-            ["issue-number"]
-        );
+        assert_eq!(rules("a.md", concat!("see issue", " #12")), ["issue-number"]);
         assert!(rules("a.md", "issue a certificate").is_empty());
     }
 }

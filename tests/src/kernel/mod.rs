@@ -56,15 +56,7 @@ pub fn addresses(host: &Host) -> Vec<Address> {
         label: Option<String>,
         valid_life_time: u32,
     }
-    let printed = ip::run(&[
-        "-n",
-        host.namespace(),
-        "-j",
-        "address",
-        "show",
-        "dev",
-        INTERFACE,
-    ]);
+    let printed = ip::run(&["-n", host.namespace(), "-j", "address", "show", "dev", INTERFACE]);
     let links: Vec<Link> = serde_json::from_str(&printed)
         .unwrap_or_else(|error| panic!("`ip -j address` printed {printed:?}: {error}"));
     links
@@ -86,9 +78,7 @@ pub fn addresses(host: &Host) -> Vec<Address> {
 #[track_caller]
 pub fn address(host: &Host, address: impl Into<IpAddr>) -> Option<Address> {
     let wanted = address.into();
-    addresses(host)
-        .into_iter()
-        .find(|entry| entry.address == wanted)
+    addresses(host).into_iter().find(|entry| entry.address == wanted)
 }
 
 /// True when the host has `vip` as an address on `ens33`.
@@ -100,31 +90,16 @@ pub fn holds(host: &Host, vip: impl Into<IpAddr>) -> bool {
 /// The names of all hosts that have `vip` in their kernel.
 #[track_caller]
 pub fn owners(lab: &Lab, vip: impl Into<IpAddr> + Copy) -> Vec<String> {
-    lab.hosts()
-        .iter()
-        .filter(|host| holds(host, vip))
-        .map(|host| host.name().to_owned())
-        .collect()
+    lab.hosts().iter().filter(|host| holds(host, vip)).map(|host| host.name().to_owned()).collect()
 }
 
 /// The routes of table `local` through `ens33`: those of addresses, and those a former master
 /// serves by during a handover.
 #[track_caller]
 pub fn local_routes(host: &Host) -> Vec<Route> {
-    let arguments = [
-        "-n",
-        host.namespace(),
-        "-j",
-        "route",
-        "show",
-        "table",
-        "local",
-    ];
+    let arguments = ["-n", host.namespace(), "-j", "route", "show", "table", "local"];
     let printed = ip::run(&arguments);
     let routes: Vec<Route> = serde_json::from_str(&printed)
         .unwrap_or_else(|error| panic!("`ip -j route` printed {printed:?}: {error}"));
-    routes
-        .into_iter()
-        .filter(|route| route.dev.as_deref() == Some(INTERFACE))
-        .collect()
+    routes.into_iter().filter(|route| route.dev.as_deref() == Some(INTERFACE)).collect()
 }

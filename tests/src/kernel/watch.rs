@@ -120,26 +120,15 @@ fn subscribe() -> File {
     unsafe {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         let fd = libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE);
-        assert!(
-            fd >= 0,
-            "netlink socket: {}",
-            std::io::Error::last_os_error()
-        );
+        assert!(fd >= 0, "netlink socket: {}", std::io::Error::last_os_error());
         let socket = OwnedFd::from_raw_fd(fd);
         let mut address: libc::sockaddr_nl = mem::zeroed();
         address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
         address.nl_groups = libc::RTMGRP_IPV4_IFADDR as u32;
         let length = mem::size_of_val(&address) as libc::socklen_t;
         let bound = libc::bind(fd, (&raw const address).cast(), length);
-        assert!(
-            bound == 0,
-            "netlink bind: {}",
-            std::io::Error::last_os_error()
-        );
-        let timeout = libc::timeval {
-            tv_sec: 0,
-            tv_usec: 50_000,
-        };
+        assert!(bound == 0, "netlink bind: {}", std::io::Error::last_os_error());
+        let timeout = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
         let set = libc::setsockopt(
             socket.as_raw_fd(),
             libc::SOL_SOCKET,
@@ -147,11 +136,7 @@ fn subscribe() -> File {
             (&raw const timeout).cast(),
             mem::size_of_val(&timeout) as libc::socklen_t,
         );
-        assert!(
-            set == 0,
-            "netlink timeout: {}",
-            std::io::Error::last_os_error()
-        );
+        assert!(set == 0, "netlink timeout: {}", std::io::Error::last_os_error());
         File::from(socket)
     }
 }
@@ -163,11 +148,7 @@ fn read_changes(mut socket: File, sender: &Sender<Changed>, stop: &AtomicBool) {
             Ok(length) => {
                 let at = Instant::now();
                 for (change, address) in parse(&buffer[..length]) {
-                    let _ = sender.send(Changed {
-                        at,
-                        address,
-                        change,
-                    });
+                    let _ = sender.send(Changed { at, address, change });
                 }
             }
             Err(error)
@@ -192,9 +173,7 @@ fn parse(mut datagram: &[u8]) -> Vec<(Change, Ipv4Addr)> {
         };
         let address = message.get(ADDRESS_HEADER..).and_then(local_address);
         changes.extend(change.zip(address));
-        datagram = datagram
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
+        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     changes
 }

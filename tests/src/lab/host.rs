@@ -41,13 +41,7 @@ impl Host {
         fs::create_dir_all(&directory)
             .unwrap_or_else(|error| panic!("create {}: {error}", directory.display()));
         let name = name.to_owned();
-        Self {
-            name,
-            address,
-            namespace,
-            directory,
-            spawner: Mutex::new(spawner),
-        }
+        Self { name, address, namespace, directory, spawner: Mutex::new(spawner) }
     }
 
     /// Its short name, such as `n1`.
@@ -98,10 +92,7 @@ impl Host {
     #[track_caller]
     pub fn run(&self, mut command: Command, patience: Duration) -> Output {
         let shown = format!("{command:?}");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = self
             .lock()
             .spawn(command)
@@ -182,9 +173,7 @@ impl Host {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Spawner> {
-        self.spawner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.spawner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -56,12 +56,7 @@ impl Plan {
         let prefix = sweep::unique_prefix();
         let switch = format!("{prefix}-switch");
         ip::run(&["netns", "add", &switch]);
-        let mut lab = Lab {
-            hosts: Vec::new(),
-            switch,
-            directory,
-            _slot: slot,
-        };
+        let mut lab = Lab { hosts: Vec::new(), switch, directory, _slot: slot };
         lab.build_bridge();
         for (name, address) in self.hosts {
             let host = Host::boot(&prefix, &name, address, lab.directory.path());
@@ -168,22 +163,14 @@ impl Lab {
     fn show_logs(&self) {
         for host in &self.hosts {
             let state = ip::try_run(&["-n", host.namespace(), "-brief", "address"]);
-            eprintln!(
-                "==== {} {}",
-                host.name(),
-                state.unwrap_or_else(|error| error)
-            );
+            eprintln!("==== {} {}", host.name(), state.unwrap_or_else(|error| error));
             let Ok(files) = fs::read_dir(host.directory()) else {
                 continue;
             };
             for path in files.flatten().map(|file| file.path()) {
                 if path.extension().is_some_and(|extension| extension == "log") {
                     let text = fs::read(&path).unwrap_or_default();
-                    eprintln!(
-                        "---- {}\n{}",
-                        path.display(),
-                        tail(&String::from_utf8_lossy(&text))
-                    );
+                    eprintln!("---- {}\n{}", path.display(), tail(&String::from_utf8_lossy(&text)));
                 }
             }
         }

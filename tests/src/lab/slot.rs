@@ -22,18 +22,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Waits for a free place: one laboratory for every two processors, at least one.
+    /// Waits for a free place: one laboratory for every processor.
     ///
     /// # Panics
     /// When this thread holds one already: with a single place it would wait for itself.
     #[track_caller]
     pub(super) fn wait() -> Self {
-        assert!(
-            !HELD.get(),
-            "one laboratory a test: drop the first one before building another"
-        );
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let places = (processors / 2).max(1);
+        assert!(!HELD.get(), "one laboratory a test: drop the first one before building another");
+        let places = thread::available_parallelism().map_or(1, usize::from);
         loop {
             for place in 0..places {
                 if let Some(lock) = try_place(place) {

@@ -35,17 +35,15 @@ impl Spawner {
     pub(super) fn boot(netns: File) -> io::Result<Self> {
         let (requests, inbox) = channel();
         let (reply, first) = channel();
-        thread::Builder::new()
-            .name("host".into())
-            .spawn(move || match boot_keeper(&netns) {
-                Ok((keeper, mounts)) => {
-                    let _ = reply.send(Ok(keeper));
-                    serve(&inbox, &mounts);
-                }
-                Err(error) => {
-                    let _ = reply.send(Err(error));
-                }
-            })?;
+        thread::Builder::new().name("host".into()).spawn(move || match boot_keeper(&netns) {
+            Ok((keeper, mounts)) => {
+                let _ = reply.send(Ok(keeper));
+                serve(&inbox, &mounts);
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+        })?;
         let keeper = first.recv().map_err(io::Error::other)??;
         Ok(Self { requests, keeper })
     }
@@ -53,9 +51,7 @@ impl Spawner {
     /// Starts a program in the host.
     pub(super) fn spawn(&self, command: Command) -> io::Result<Child> {
         let (reply, answer) = channel();
-        self.requests
-            .send((command, reply))
-            .map_err(|_| io::Error::other("the host is gone"))?;
+        self.requests.send((command, reply)).map_err(|_| io::Error::other("the host is gone"))?;
         answer.recv().map_err(io::Error::other)?
     }
 
@@ -87,11 +83,7 @@ fn boot_keeper(netns: &File) -> io::Result<(Child, File)> {
     setns(netns.as_fd(), CloneFlags::CLONE_NEWNET)?;
     unshare(CloneFlags::CLONE_NEWPID)?;
     let mut command = Command::new("sleep");
-    command
-        .arg("infinity")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.arg("infinity").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // SAFETY: only system calls between fork and exec.
     unsafe { command.pre_exec(become_init) };
     let keeper = command.spawn()?;
@@ -113,13 +105,7 @@ fn become_init() -> io::Result<()> {
     mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), NONE)?;
     umount2("/sys", MntFlags::MNT_DETACH)?;
     mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), NONE)?;
-    mount(
-        Some("tmpfs"),
-        "/run",
-        Some("tmpfs"),
-        MsFlags::empty(),
-        Some("mode=0755"),
-    )?;
+    mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), Some("mode=0755"))?;
     Ok(())
 }
 
@@ -144,9 +130,5 @@ fn serve(inbox: &Receiver<(Command, Reply)>, mounts: &File) {
 fn die_with_the_spawner() -> io::Result<()> {
     // SAFETY: PR_SET_PDEATHSIG takes a signal number and touches no memory.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -49,10 +49,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            every: Duration::from_millis(10),
-            timeout: Duration::from_secs(1),
-        }
+        Self { every: Duration::from_millis(10), timeout: Duration::from_secs(1) }
     }
 }
 
@@ -69,21 +66,13 @@ impl Requester {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let runner = client.spawn_within(move || request_until(target, pace, &stopping));
-        Self {
-            stop,
-            runner: Some(runner),
-        }
+        Self { stop, runner: Some(runner) }
     }
 
     /// Stops and reports.
     pub fn finish(mut self) -> HttpReport {
         self.stop.store(true, Ordering::Relaxed);
-        match self
-            .runner
-            .take()
-            .expect("taken only here and on drop")
-            .join()
-        {
+        match self.runner.take().expect("taken only here and on drop").join() {
             Ok(report) => report,
             Err(panic) => std::panic::resume_unwind(panic),
         }
@@ -127,18 +116,9 @@ fn request(server: SocketAddr, timeout: Duration) -> io::Result<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let unusable = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| unusable("cut off"))?;
-    let status = head
-        .split(' ')
-        .nth(1)
-        .ok_or_else(|| unusable("no status line"))?;
-    if status == "200" {
-        Ok(body.to_owned())
-    } else {
-        Err(unusable(&format!("status {status}")))
-    }
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| unusable("cut off"))?;
+    let status = head.split(' ').nth(1).ok_or_else(|| unusable("no status line"))?;
+    if status == "200" { Ok(body.to_owned()) } else { Err(unusable(&format!("status {status}"))) }
 }
 
 fn reason(error: &io::Error) -> String {

@@ -49,21 +49,13 @@ impl Pinger {
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let runner = client.spawn_within(move || ping(target, neighbour, &stopping));
-        Self {
-            stop,
-            runner: Some(runner),
-        }
+        Self { stop, runner: Some(runner) }
     }
 
     /// Stops asking, waits for late answers and reports.
     pub fn finish(mut self) -> Losses {
         self.stop.store(true, Ordering::Relaxed);
-        match self
-            .runner
-            .take()
-            .expect("taken only here and on drop")
-            .join()
-        {
+        match self.runner.take().expect("taken only here and on drop").join() {
             Ok(losses) => losses,
             Err(panic) => std::panic::resume_unwind(panic),
         }
@@ -99,10 +91,7 @@ pub fn ping(target: Ipv4Addr, neighbour: Neighbour, stop: &AtomicBool) -> Losses
     }
     let end = run.start.elapsed();
     run.receive_until(end + LATE_ANSWERS);
-    Losses {
-        neighbour_flushes: flushes,
-        ..Losses::of(&run.samples, end)
-    }
+    Losses { neighbour_flushes: flushes, ..Losses::of(&run.samples, end) }
 }
 
 struct Run {
@@ -123,13 +112,7 @@ impl Run {
         let pid = u16::try_from(std::process::id() & 0xff).expect("eight bits");
         let identifier = pid << 8 | low;
         let target = SocketAddrV4::new(target, 0);
-        Self {
-            socket,
-            target,
-            identifier,
-            start: Instant::now(),
-            samples: Vec::new(),
-        }
+        Self { socket, target, identifier, start: Instant::now(), samples: Vec::new() }
     }
 
     fn send(&mut self) {
@@ -167,20 +150,15 @@ impl Run {
         let Some(number) = answer(datagram, self.identifier, *self.target.ip()) else {
             return;
         };
-        let sample = usize::try_from(number)
-            .ok()
-            .and_then(|number| self.samples.get_mut(number));
+        let sample = usize::try_from(number).ok().and_then(|number| self.samples.get_mut(number));
         if let Some((sent_at, answered @ None)) = sample {
             *answered = Some(now.saturating_sub(*sent_at));
         }
     }
 
     fn sleep_until_readable(&self, left: Duration) {
-        let mut poll = libc::pollfd {
-            fd: self.socket.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let mut poll =
+            libc::pollfd { fd: self.socket.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         let timeout = libc::timespec {
             tv_sec: left.as_secs().cast_signed(),
             tv_nsec: i64::from(left.subsec_nanos()),
@@ -216,10 +194,7 @@ fn answer(datagram: &[u8], identifier: u16, from: Ipv4Addr) -> Option<u64> {
 
 /// RFC 1071.
 fn checksum(bytes: &[u8]) -> u16 {
-    let sum: u32 = bytes
-        .chunks(2)
-        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]))
-        .sum();
+    let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded & 0xffff) + (folded >> 16)) as u16
 }
@@ -247,12 +222,7 @@ impl Flusher {
         for (to, from) in request.arp_dev.iter_mut().zip(INTERFACE.bytes()) {
             *to = from.cast_signed();
         }
-        Self {
-            socket,
-            request,
-            every,
-            due: every,
-        }
+        Self { socket, request, every, due: every }
     }
 
     /// True when an entry was there and is removed.
@@ -262,13 +232,8 @@ impl Flusher {
         }
         self.due = now + self.every;
         // SAFETY: the request is initialised and outlives the call.
-        let result = unsafe {
-            libc::ioctl(
-                self.socket.as_raw_fd(),
-                libc::SIOCDARP,
-                &raw mut self.request,
-            )
-        };
+        let result =
+            unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCDARP, &raw mut self.request) };
         result == 0
     }
 }
