@@ -56,8 +56,10 @@ fn walk(directory: &Path, prefix: &str, files: &mut Vec<SourceFile>) -> io::Resu
         if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
             walk(&entry.path(), &path, files)?;
         } else if kind.is_file() && is_looked_at(&name) {
-            let text = fs::read_to_string(entry.path())
+            let bytes = fs::read(entry.path())
                 .map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))?;
+            // A fixture may be broken on purpose.
+            let text = String::from_utf8_lossy(&bytes).into_owned();
             files.push(SourceFile { path, text });
         }
     }
