@@ -178,12 +178,15 @@ fn a_panic_leaves_neither_namespace_nor_process_nor_file() {
 
 #[test]
 fn what_a_killed_run_left_is_swept_by_the_next() {
-    // A maker that cannot be: pid 1 did not start at tick 1 of this boot twice.
+    // A maker that cannot be: pids end at 4194304.
     let stale = "vflab-4194305-1-0-n1";
     let added = Command::new("ip").args(["netns", "add", stale]).status().expect("iproute2");
     assert!(added.success());
+    let directory = std::env::temp_dir().join("vflab-4194305-1-0-Xy12");
+    std::fs::create_dir_all(directory.join("n1")).unwrap();
     drop(Lab::pair());
     assert!(!Path::new("/run/netns").join(stale).exists());
+    assert!(!directory.exists());
 }
 
 #[test]

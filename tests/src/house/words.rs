@@ -55,7 +55,7 @@ fn check_line(file: &SourceFile, number: usize, line: &str, findings: &mut Vec<F
 fn starts_a_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
-        before.is_none_or(|c| !(c.is_alphanumeric() || "}/._-$*".contains(c)))
+        before.is_none_or(|c| !(c.is_alphanumeric() || "})/._-$*".contains(c)))
     })
 }
 

@@ -49,11 +49,11 @@ impl Plan {
     pub fn build(self) -> Lab {
         let slot = Slot::wait();
         sweep::sweep();
+        let prefix = sweep::unique_prefix();
         let directory = tempfile::Builder::new()
-            .prefix("vipfleet-lab-")
+            .prefix(&format!("{prefix}-"))
             .tempdir()
             .unwrap_or_else(|error| panic!("create a temporary directory: {error}"));
-        let prefix = sweep::unique_prefix();
         let switch = format!("{prefix}-switch");
         ip::run(&["netns", "add", &switch]);
         let mut lab = Lab { hosts: Vec::new(), switch, directory, _slot: slot };

@@ -1,9 +1,10 @@
-//! Names of the laboratory's namespaces, and removal of those whose maker is dead.
+//! Names of the laboratory's namespaces and directories, and removal of those whose maker is dead.
 //!
 //! A name carries its maker's pid and start time, so that a later process which happens to get
 //! the same pid is not taken for the maker.
 
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::ip;
@@ -20,18 +21,25 @@ pub(super) fn unique_prefix() -> String {
     format!("{PREFIX}-{pid}-{started}-{number}")
 }
 
-/// Deletes every namespace of a laboratory whose maker is gone.
+/// Deletes every namespace and directory of a laboratory whose maker is gone. Two runs may sweep
+/// at once: the other one being faster is fine.
 pub(super) fn sweep() {
-    let Ok(entries) = fs::read_dir("/run/netns") else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if is_stale(&name) {
-            // Two runs may sweep at once: the other one being faster is fine.
-            let _ = ip::try_run(&["netns", "delete", &name]);
-        }
+    for name in stale_entries(Path::new("/run/netns")) {
+        let _ = ip::try_run(&["netns", "delete", &name]);
     }
+    let directories = std::env::temp_dir();
+    for name in stale_entries(&directories) {
+        let _ = fs::remove_dir_all(directories.join(name));
+    }
+}
+
+fn stale_entries(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| is_stale(name))
+        .collect()
 }
 
 fn is_stale(name: &str) -> bool {
