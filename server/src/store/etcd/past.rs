@@ -2,38 +2,56 @@
 
 use super::EtcdStore;
 use super::client::{Etcd, Trouble};
-use super::layout::Floor;
-use super::replay::State;
+use super::layout::{Floor, Head};
+use super::replay::{Read, State};
 use crate::store::{ChangeRecord, Revision, StoreError, timeline};
 use etcd_client::GetOptions;
 use vipfleet_model::{Definitions, Key};
 
 /// Entries looked through at a time.
 const ENTRIES: u64 = 64;
+/// Tries when history is dropped under a reader.
+const TRIES: usize = 5;
 
 impl Etcd {
     /// The highest sequence up to `newest` whose change is at `revision` or before; at least
-    /// the floor's.
-    pub(super) async fn sequence_at(
+    /// the floor's. `None`: more was dropped meanwhile.
+    async fn sequence_at(
         &self,
         revision: Revision,
         floor: Floor,
         newest: u64,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<Option<u64>, Trouble> {
         let (mut low, mut high) = (floor.sequence, newest);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let keys_only = GetOptions::new().with_keys_only();
             let answer = self.get(self.layout.log(middle), Some(keys_only)).await?;
-            // One that was dropped meanwhile is older than what is asked for.
-            let at = answer.kvs().first().map_or(0, |kv| kv.mod_revision() as u64);
-            if at <= revision.0 {
+            let Some(kv) = answer.kvs().first() else { return Ok(None) };
+            if kv.mod_revision() as u64 <= revision.0 {
                 low = middle;
             } else {
                 high = middle - 1;
             }
         }
-        Ok(low)
+        Ok(Some(low))
+    }
+
+    /// The sequences of the floor and of the newest change before `before`.
+    async fn range_before(&self, before: Option<Revision>) -> Result<(u64, u64), Trouble> {
+        for _ in 0..TRIES {
+            let floor = self.history_floor().await?;
+            let head: Read<Head> = self.document("head").await?;
+            let Some(before) = before else { return Ok((floor.sequence, head.value.sequence)) };
+            let below = Revision(before.0.saturating_sub(1));
+            if below <= floor.revision {
+                return Ok((floor.sequence, floor.sequence));
+            }
+            if let Some(last) = self.sequence_at(below, floor, head.value.sequence).await? {
+                return Ok((floor.sequence, last));
+            }
+        }
+        Err(too_fast())
     }
 
     /// The definitions once `sequence` was committed, from a newer state.
@@ -69,19 +87,10 @@ impl EtcdStore {
         before: Option<Revision>,
         limit: usize,
     ) -> Result<Vec<ChangeRecord>, Trouble> {
-        let floor = self.etcd.history_floor().await?;
-        let head = self.etcd.document::<super::layout::Head>("head").await?.value;
-        let mut last = match before {
-            None => head.sequence,
-            Some(Revision(0)) => return Ok(Vec::new()),
-            Some(before) => {
-                let below = Revision(before.0 - 1);
-                self.etcd.sequence_at(below, floor, head.sequence).await?
-            }
-        };
+        let (floor, mut last) = self.etcd.range_before(before).await?;
         let mut page = Vec::new();
-        while last > floor.sequence && page.len() < limit {
-            let first = (floor.sequence + 1).max(last.saturating_sub(ENTRIES - 1));
+        while last > floor && page.len() < limit {
+            let first = (floor + 1).max(last.saturating_sub(ENTRIES - 1));
             for (_, revision, entry) in self.etcd.entries(first, last).await?.into_iter().rev() {
                 let named = entry.keys.as_ref().zip(key);
                 if page.len() == limit || named.is_some_and(|(keys, key)| !keys.contains(key)) {
@@ -103,13 +112,23 @@ impl EtcdStore {
         &self,
         revision: Revision,
     ) -> Result<Definitions, Trouble> {
-        let unknown = || Trouble::Store(StoreError::UnknownRevision(revision));
-        let (state, head) = self.current().await?;
-        let floor = self.etcd.history_floor().await?;
-        if revision < floor.revision || revision.0 > head.revision as u64 {
-            return Err(unknown());
+        for _ in 0..TRIES {
+            let (state, head) = self.current().await?;
+            let floor = self.etcd.history_floor().await?;
+            if revision < floor.revision || revision.0 > head.revision as u64 {
+                return Err(StoreError::UnknownRevision(revision).into());
+            }
+            let sequence = self.etcd.sequence_at(revision, floor, state.sequence).await?;
+            if let Some(sequence) = sequence
+                && let Some(definitions) = self.etcd.back_to(&state, sequence).await?
+            {
+                return Ok(definitions);
+            }
         }
-        let sequence = self.etcd.sequence_at(revision, floor, state.sequence).await?;
-        self.etcd.back_to(&state, sequence).await?.ok_or_else(unknown)
+        Err(too_fast())
     }
+}
+
+fn too_fast() -> Trouble {
+    StoreError::failed("read", "its history is dropped faster than it can be read").into()
 }

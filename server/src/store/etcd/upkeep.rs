@@ -119,7 +119,8 @@ impl Etcd {
         let mut high = newest.saturating_sub(1).max(low);
         while low < high {
             let middle = low + (high - low) / 2;
-            if all - self.bytes_until(middle, floor).await? <= bounds.bytes {
+            let until = self.bytes_until(middle, floor).await?;
+            if all.saturating_sub(until) <= bounds.bytes {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -133,10 +134,9 @@ impl Etcd {
         if sequence <= floor.sequence {
             return Ok(floor.bytes);
         }
-        match self.entries(sequence, sequence).await?.pop() {
-            Some((_, _, entry)) => Ok(entry.bytes),
-            None => Err(StoreError::corrupt(self.layout.log(sequence), "missing").into()),
-        }
+        // One that another replica dropped meanwhile: what to drop is then its business.
+        let entry = self.entries(sequence, sequence).await?.pop();
+        Ok(entry.map_or(u64::MAX, |(_, _, entry)| entry.bytes))
     }
 
     /// Tells etcd, every `after`, to forget revisions that are older than that. Replicas take
