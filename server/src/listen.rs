@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tracing::warn;
 
 /// Whether plaintext may leave the host.
@@ -29,7 +29,7 @@ pub enum ListenError {
 /// An open listener.
 #[derive(Debug)]
 pub enum Transport {
-    Plaintext(TcpListenerStream),
+    Plaintext(TcpIncoming),
 }
 
 /// Opens the listener, and says where it is.
@@ -48,7 +48,9 @@ pub async fn open(
     let bind = |source| ListenError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let bound = listener.local_addr().map_err(bind)?;
-    Ok((Transport::Plaintext(TcpListenerStream::new(listener)), bound))
+    // Small messages that somebody waits for, in both directions.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    Ok((Transport::Plaintext(incoming), bound))
 }
 
 #[cfg(test)]

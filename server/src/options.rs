@@ -34,7 +34,7 @@ pub struct Options {
 
     /// Name of this replica, unique in the fleet and the same after a restart.
     /// [default: HOST:PORT]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = replica_name)]
     pub replica: Option<String>,
 
     /// Log lines as JSON.
@@ -48,6 +48,15 @@ impl Options {
         let default = || format!("embedded:{}", self.data_dir.join("store.redb").display());
         self.store.clone().unwrap_or_else(default)
     }
+}
+
+/// A name that fits in a line and in a key of the store.
+fn replica_name(text: &str) -> Result<String, String> {
+    let fits = |it: char| it.is_ascii_alphanumeric() || "._-:[]".contains(it);
+    if text.is_empty() || text.len() > 255 || !text.chars().all(fits) {
+        return Err("a name has 1 to 255 of A-Z a-z 0-9 . _ - : [ ]".into());
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -65,5 +74,14 @@ mod tests {
         let options = Options::parse_from(["vipfleet-server"]);
         assert!(options.listen.ip().is_loopback());
         assert_eq!(options.store_spec(), "embedded:/var/lib/vipfleet-server/store.redb");
+    }
+
+    #[test]
+    fn the_name_of_a_replica_fits_in_a_key_of_the_store() {
+        let parse = |name| Options::try_parse_from(["vipfleet-server", "--replica", name]);
+        assert_eq!(parse("lb1.example:7700").unwrap().replica.as_deref(), Some("lb1.example:7700"));
+        for name in ["", "a/b", "a b", "a\n"] {
+            assert!(parse(name).is_err(), "{name:?}");
+        }
     }
 }

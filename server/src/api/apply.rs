@@ -7,10 +7,11 @@ use crate::store::{Change, DefinitionChange, Revision, Snapshot, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tonic::Status;
+use tracing::info;
 use vipfleet_model::redaction::unredact_all;
 use vipfleet_model::validate::validate;
 use vipfleet_model::{Definition, Definitions, Finding, Findings, Key, Place};
-use vipfleet_proto::v1;
+use vipfleet_proto::{Malformed, v1};
 
 /// A change that somebody else's overtook is planned anew this often, unless the client named
 /// the revision it was planned against.
@@ -43,24 +44,25 @@ impl Api {
         &self,
         request: v1::ApplyRequest,
     ) -> Result<v1::ApplyResponse, Status> {
-        let put = request.put.into_iter().map(Definition::try_from).collect::<Result<_, _>>();
-        let delete = request.delete.into_iter().map(Key::try_from).collect::<Result<_, _>>();
         let wish = Wish {
-            put: put.map_err(malformed)?,
-            delete: delete.map_err(malformed)?,
+            put: each("put", request.put)?,
+            delete: each("delete", request.delete)?,
             if_revision: request.if_revision.map(Revision),
             author: request.author,
             message: request.message,
             run: Run::of(request.dry_run),
         };
-        let plan = |_: &Snapshot| Ok((wish.put.clone(), wish.delete.clone()));
-        self.change(&wish, plan).await
+        self.change(&wish, |_| (wish.put.clone(), wish.delete.clone())).await
     }
 
     pub(super) async fn roll_back(
         &self,
         request: v1::RollbackRequest,
     ) -> Result<v1::ApplyResponse, Status> {
+        if request.to_revision == 0 {
+            // An absent field is no wish to delete everything.
+            return Err(Status::invalid_argument("to_revision: absent"));
+        }
         let to = Revision(request.to_revision);
         let target = self.fleet.store().definitions_at(to).await.map_err(refusal)?;
         let message = match request.message.as_str() {
@@ -75,13 +77,13 @@ impl Api {
             message,
             run: Run::of(request.dry_run),
         };
-        self.change(&wish, |now: &Snapshot| Ok(difference(&now.definitions, &target))).await
+        self.change(&wish, |now| difference(&now.definitions, &target)).await
     }
 
     async fn change(
         &self,
         wish: &Wish,
-        plan: impl Fn(&Snapshot) -> Result<(Vec<Definition>, Vec<Key>), Status>,
+        plan: impl Fn(&Snapshot) -> (Vec<Definition>, Vec<Key>),
     ) -> Result<v1::ApplyResponse, Status> {
         let mut attempts = 0;
         loop {
@@ -91,8 +93,9 @@ impl Api {
                 let (base, current) = (pinned, now.definitions_revision);
                 return Err(refusal(StoreError::Conflict { base, current }));
             }
-            let (mut put, delete) = plan(&now)?;
-            let mut findings = unredact_all(put.iter_mut(), &now.definitions);
+            let (mut put, delete) = plan(&now);
+            let mut findings = named_twice(&put, &delete);
+            findings.append(unredact_all(put.iter_mut(), &now.definitions));
             let planned = planned(&now.definitions, &put, &delete, &mut findings);
             let facts = now.facts.iter().map(|(name, (_, facts))| (name.clone(), facts.clone()));
             let changed = changes(&now.definitions, &planned);
@@ -119,16 +122,52 @@ impl Api {
             };
             match self.fleet.store().commit(change).await {
                 Ok(record) => {
+                    let (author, message) = (&wish.author, &wish.message);
+                    let revision = record.as_ref().map(|it| it.revision.0);
+                    info!(?revision, %author, %message, definitions = keys.len(), "applied");
                     answer.committed = record.is_some();
                     answer.revision = record.map_or(answer.revision, |record| record.revision.0);
                     return Ok(answer);
                 }
                 Err(StoreError::Conflict { .. })
                     if wish.if_revision.is_none() && attempts < ATTEMPTS => {}
+                Err(error @ StoreError::Unavailable { .. }) => {
+                    let status = refusal(error);
+                    return Err(Status::unavailable(format!(
+                        "{}; the change may have been stored all the same, the history tells",
+                        status.message()
+                    )));
+                }
                 Err(error) => return Err(refusal(error)),
             }
         }
     }
+}
+
+/// Converts each, and says which one is malformed and where.
+fn each<W, T>(field: &str, wire: Vec<W>) -> Result<Vec<T>, Status>
+where
+    T: TryFrom<W, Error = Malformed>,
+{
+    let one = |(index, wire): (usize, W)| {
+        T::try_from(wire).map_err(|cause| malformed(cause.under(&format!("{field}[{index}]"))))
+    };
+    wire.into_iter().enumerate().map(one).collect()
+}
+
+/// A definition that is put twice, or put and deleted, has no one meaning.
+fn named_twice(put: &[Definition], delete: &[Key]) -> Findings {
+    let mut seen = BTreeSet::new();
+    let mut findings = Findings::default();
+    for key in put.iter().map(Definition::key).chain(delete.iter().cloned()) {
+        if !seen.insert(key.clone()) {
+            let place = Place { document: Some(key.to_string()), ..Place::default() };
+            let message = "is named twice in one change";
+            let remedy = "keep one of the two";
+            findings.push(Finding::error("duplicate-definition", place, message, remedy));
+        }
+    }
+    findings
 }
 
 /// The fleet as it would be. Deleting what is not there is a finding, not a surprise.

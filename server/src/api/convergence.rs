@@ -1,7 +1,7 @@
 //! Progress of a revision on its way into the kernels: what `--wait` waits for.
 
-use super::{Api, Streamed};
-use crate::fleet::View;
+use super::{Api, Streamed, stopping};
+use crate::fleet::{NodeProgress, View};
 use crate::store::Revision;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -19,15 +19,20 @@ impl Api {
         &self,
         request: v1::WatchConvergenceRequest,
     ) -> Result<Streamed<v1::Convergence>, Status> {
-        let names = request.instances.into_iter().map(Name::try_from).collect::<Result<_, _>>();
-        let names: Vec<Name> =
-            names.map_err(|cause| Status::invalid_argument(cause.to_string()))?;
-        let timeout = request.timeout.and_then(|it| Duration::try_from(it).ok());
+        let name = |(index, name): (usize, String)| {
+            let bad = |cause| format!("instances[{index}]: {cause}");
+            Name::try_from(name).map_err(|cause| Status::invalid_argument(bad(cause)))
+        };
+        let names = request.instances.into_iter().enumerate().map(name);
+        let names: Vec<Name> = names.collect::<Result<_, _>>()?;
+        let timeout = request.timeout.map(Duration::try_from).transpose();
+        let timeout = timeout.map_err(|_| Status::invalid_argument("timeout: is negative"))?;
         let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
         let revision = Revision(request.revision);
         let (send, receive) = mpsc::channel(8);
         let mut changes = self.fleet.watch();
         let stop = self.stop.clone();
+        let said_to = send.clone();
         let follow = async move {
             let mut said = None;
             loop {
@@ -39,15 +44,19 @@ impl Api {
                         return;
                     }
                 }
-                if done || changes.changed().await.is_err() {
+                if done {
                     return;
+                }
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    () = send.closed() => return,
                 }
             }
         };
         tokio::spawn(async move {
             tokio::select! {
                 _ = tokio::time::timeout(timeout, follow) => {}
-                () = stop.cancelled() => {}
+                () = stop.cancelled() => drop(said_to.try_send(Err(stopping()))),
             }
         });
         Ok(Box::pin(ReceiverStream::new(receive)))
@@ -57,7 +66,7 @@ impl Api {
 fn progress(view: &View, revision: Revision, names: &[Name]) -> v1::Convergence {
     let members = view.convergence(names);
     let seen = view.definitions_revision >= revision;
-    let member = |it: &crate::fleet::NodeProgress| v1::MemberConvergence {
+    let member = |it: &NodeProgress| v1::MemberConvergence {
         node: it.node.to_string(),
         connected: it.connected,
         accepted: seen && it.accepted,

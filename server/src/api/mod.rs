@@ -70,7 +70,7 @@ impl Control for Api {
         request: Request<v1::WatchTransitionsRequest>,
     ) -> Answer<Self::WatchTransitionsStream> {
         let after = request.into_inner().after_revision.map(Revision);
-        Ok(Response::new(self.transitions_after(after)))
+        self.transitions_after(after).await.map(Response::new)
     }
 
     type WatchConvergenceStream = Streamed<v1::Convergence>;
@@ -112,6 +112,11 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = source.source();
     }
     text
+}
+
+/// What a stream says when it ends before its time. Resumed elsewhere, it misses nothing.
+fn stopping() -> Status {
+    Status::unavailable("the server is stopping: ask again, or another replica")
 }
 
 fn malformed(cause: vipfleet_proto::Malformed) -> Status {

@@ -1,10 +1,11 @@
 //! The fleet's state, whole: once, or again whenever it changed.
 
-use super::{Api, Streamed};
-use crate::fleet::View;
+use super::{Api, Streamed, stopping};
+use crate::fleet::{Fleet, View};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
 use vipfleet_proto::v1;
 
 /// Least time between two states on one stream.
@@ -22,26 +23,36 @@ impl Api {
     /// Coalesced to the latest: a slow reader skips states, it never lags.
     pub(super) fn status_changes(&self) -> Streamed<v1::StatusResponse> {
         let (send, receive) = mpsc::channel(1);
-        let mut changes = self.fleet.watch();
-        let stop = self.stop.clone();
+        let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
         tokio::spawn(async move {
-            let mut sent = None;
-            loop {
-                let state = of(&changes.borrow_and_update().clone());
-                if sent.as_ref() != Some(&state) {
-                    sent = Some(state.clone());
-                    if send.send(Ok(state)).await.is_err() {
-                        return;
-                    }
-                }
-                tokio::time::sleep(PACE).await;
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    () = send.closed() => return,
-                    () = stop.cancelled() => return,
-                }
+            tokio::select! {
+                () = follow(&fleet, &send) => {}
+                () = stop.cancelled() => drop(send.try_send(Err(stopping()))),
             }
         });
         Box::pin(ReceiverStream::new(receive))
+    }
+}
+
+/// Until the client is gone.
+async fn follow(fleet: &Fleet, send: &mpsc::Sender<Result<v1::StatusResponse, Status>>) {
+    let mut changes = fleet.watch();
+    let mut said = None;
+    loop {
+        // The state is worked out when there is room for it: the latest, then.
+        let Ok(room) = send.reserve().await else {
+            return;
+        };
+        let view = changes.borrow_and_update().clone();
+        let state = of(&view);
+        if said.as_ref() != Some(&state) {
+            said = Some(state.clone());
+            room.send(Ok(state));
+        }
+        tokio::time::sleep(PACE).await;
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return },
+            () = send.closed() => return,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Transitions after a revision, then live, each once. The store's pages and the live feed are
 //! joined by revision: what the page had is not said again.
 
-use super::{Api, Streamed, refusal};
+use super::{Api, Streamed, refusal, stopping};
 use crate::fleet::Fleet;
 use crate::store::{Revision, StoredTransition};
 use tokio::sync::broadcast::error::RecvError;
@@ -20,19 +20,29 @@ type Sender = mpsc::Sender<Result<v1::TransitionEvent, Status>>;
 struct Ended;
 
 impl Api {
-    pub(super) fn transitions_after(
+    pub(super) async fn transitions_after(
         &self,
         after: Option<Revision>,
-    ) -> Streamed<v1::TransitionEvent> {
+    ) -> Result<Streamed<v1::TransitionEvent>, Status> {
+        if let Some(after) = after.filter(|after| *after > self.fleet.view().revision) {
+            // Another replica may be ahead of this one, but nobody of the store.
+            let newest = self.fleet.store().snapshot().await.map_err(refusal)?.revision;
+            if after > newest {
+                return Err(Status::out_of_range(format!(
+                    "revision {after} has not been yet, the newest is {newest}: is it from \
+                     another fleet?"
+                )));
+            }
+        }
         let (send, receive) = mpsc::channel(64);
         let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 _ = follow(&fleet, after, &send) => {}
-                () = stop.cancelled() => {}
+                () = stop.cancelled() => drop(send.try_send(Err(stopping()))),
             }
         });
-        Box::pin(ReceiverStream::new(receive))
+        Ok(Box::pin(ReceiverStream::new(receive)))
     }
 }
 

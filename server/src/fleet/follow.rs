@@ -1,8 +1,8 @@
 //! The task that owns the view: takes what the store's watch and the sessions say, in batches,
 //! and publishes the picture.
 
-use super::liveness::Liveness;
-use super::{SessionEvent, View};
+use super::heart::Heart;
+use super::{Liveness, SessionEvent, View};
 use crate::store::{Event, EventKind, Events, StoredTransition};
 use futures::{FutureExt as _, StreamExt as _};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ pub(super) struct Follower {
     publish: watch::Sender<Arc<View>>,
     transitions: broadcast::Sender<StoredTransition>,
     liveness: Liveness,
+    heart: Arc<Heart>,
     view: View,
 }
 
@@ -25,24 +26,27 @@ impl Follower {
     pub(super) fn new(
         publish: watch::Sender<Arc<View>>,
         transitions: broadcast::Sender<StoredTransition>,
+        liveness: Liveness,
+        heart: Arc<Heart>,
     ) -> Self {
         let view = publish.borrow().as_ref().clone();
-        Self { publish, transitions, liveness: Liveness::new(Instant::now()), view }
+        Self { publish, transitions, liveness, heart, view }
     }
 
     /// Until `stop`, or until the store is closed for good. Every branch is cancel safe.
     pub(super) async fn run(
         mut self,
-        mut events: Events,
+        events: Events,
         mut sessions: mpsc::Receiver<SessionEvent>,
         stop: CancellationToken,
     ) {
+        let mut events = events.fuse();
         loop {
             let verdict = self.liveness.next_verdict(Instant::now());
             tokio::select! {
                 event = events.next() => match event {
                     Some(event) => self.take(event),
-                    None => return error!("the store's watch ended"),
+                    None => return error!("the store is not the one that was loaded any more"),
                 },
                 Some(event) = sessions.recv() => self.view.hear(event),
                 () = tokio::time::sleep_until(verdict) => {}
@@ -67,7 +71,10 @@ impl Follower {
     fn take(&mut self, event: Event) {
         self.view.absorb(&event);
         match event.what {
-            EventKind::Replica(record) => self.liveness.heard(&record, Instant::now()),
+            EventKind::Replica(record) => {
+                self.heart.heard(&record);
+                self.liveness.heard(&record, Instant::now());
+            }
             // Nobody listening is fine.
             EventKind::Transition(transition) => drop(self.transitions.send(transition)),
             _ => {}

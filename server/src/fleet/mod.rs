@@ -6,37 +6,40 @@
 //! [`Arc<View>`], so no lock is held over an await.
 
 mod follow;
+mod heart;
 mod liveness;
+mod node;
 mod nodes;
+#[cfg(test)]
+mod tests;
 mod view;
 
-pub use self::liveness::Liveness;
+pub use self::liveness::{LIVENESS, Liveness};
+pub use self::node::{Greeted, NodeView, SessionEvent, SessionNews, SessionView, Untrue};
 pub use self::nodes::NodeProgress;
-pub use self::view::{Desired, NodeView, View};
+pub use self::view::{Desired, View};
+
+use self::follow::Follower;
+use self::heart::Heart;
 
 use crate::store::{FleetIdentity, Store, StoreError, StoredTransition};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use vipfleet_model::{Name, NodeReport};
 
 /// Transitions a slow watcher may lag behind before it pages from the store instead.
 const TRANSITION_BACKLOG: usize = 4096;
 
-/// What a session held by this replica tells the fleet at once, ahead of the store.
-#[derive(Debug)]
-pub enum SessionEvent {
-    Connected { node: Name, hash: String, generation: u64 },
-    Accepted { node: Name, hash: String },
-    Reported { node: Name, report: Box<NodeReport> },
-    Disconnected { node: Name },
-}
+/// What sessions say while the follower is busy. Beyond, they wait.
+const SESSION_EVENTS: usize = 1024;
 
 /// Handle on the fleet. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Fleet {
     pub identity: FleetIdentity,
-    /// Name of this replica, new with every start.
+    /// Name of this replica, the same after a restart.
     pub replica: String,
     store: Arc<dyn Store>,
     view: watch::Receiver<Arc<View>>,
@@ -45,21 +48,27 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Loads the fleet and follows its store until `stop`.
+    /// Loads the fleet and follows its store until `stop`. A replica that is silent for
+    /// `liveness`, the same on every replica, is gone.
     pub async fn start(
         store: Arc<dyn Store>,
         replica: String,
+        liveness: Duration,
         stop: CancellationToken,
     ) -> Result<Self, StoreError> {
         let identity = store.fleet().await?;
         let snapshot = store.snapshot().await?;
         let events = store.watch(snapshot.revision).await?;
+        let heart = Arc::new(Heart::new(replica.clone()));
+        let known = snapshot.replicas.values();
+        let judge = Liveness::new(liveness, &replica, known, Instant::now());
         let (publish, view) = watch::channel(Arc::new(View::new(&replica, snapshot)));
         let (transitions, _) = broadcast::channel(TRANSITION_BACKLOG);
-        let (sessions, heard) = mpsc::channel(1024);
-        let follower = follow::Follower::new(publish, transitions.clone());
+        let (sessions, heard) = mpsc::channel(SESSION_EVENTS);
+        let follower = Follower::new(publish, transitions.clone(), judge, Arc::clone(&heart));
         tokio::spawn(follower.run(events, heard, stop.clone()));
-        tokio::spawn(liveness::beat(store.clone(), replica.clone(), stop));
+        let (beating, every) = (Arc::clone(&store), liveness::beat_every(liveness));
+        tokio::spawn(async move { heart.beat(beating, every, stop).await });
         Ok(Self { identity, replica, store, view, transitions, sessions })
     }
 
@@ -82,9 +91,15 @@ impl Fleet {
         self.transitions.subscribe()
     }
 
+    /// Returns when the store is followed no longer: after `stop`, or because the store is not
+    /// the one any more that was loaded.
+    pub async fn ended(&self) {
+        self.sessions.closed().await;
+    }
+
     /// Tells the fleet what a session held here heard. Waits when the fleet is behind.
     pub async fn tell(&self, event: SessionEvent) {
-        // The follower ends only with the process.
+        // Whoever runs the replica sees it end.
         self.sessions.send(event).await.ok();
     }
 }

@@ -51,7 +51,7 @@ impl View {
 
     /// A refusal of what the node should run now; older refusals are history.
     fn rejection(&self, name: &Name) -> Option<Rejection> {
-        let rejected = self.node(name)?.record.as_ref()?.rejected.as_ref()?;
+        let rejected = self.node(name)?.rejected()?;
         let current = self.desired(name)?.hash == rejected.hash;
         current.then(|| Rejection {
             generation: rejected.generation,
@@ -70,8 +70,12 @@ impl View {
             nodes.extend(managed.map(|member| member.node.clone()));
         }
         for (name, node) in self.node_views() {
-            let reported = node.report().into_iter().flat_map(|report| &report.instances);
-            if reported.map(|instance| &instance.name).any(wanted) {
+            // Who has not said yet what it runs may run it still.
+            let runs = match node.report() {
+                Some(report) => report.instances.iter().any(|instance| wanted(&instance.name)),
+                None => node.link == Link::Connected,
+            };
+            if runs {
                 nodes.insert(name.clone());
             }
         }

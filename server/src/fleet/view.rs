@@ -1,14 +1,14 @@
 //! One replica's picture of the fleet, and what follows from it. Pure: events in, answers out.
 //! Cheap to clone: everything large is shared.
 
-use super::{Liveness, SessionEvent};
-use crate::store::{Event, EventKind, NodeRecord, Revision, Snapshot};
+use super::{Liveness, NodeView, SessionEvent, Untrue};
+use crate::store::{Event, EventKind, Revision, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 use vipfleet_model::ownership::{Evidence, Generations, InstanceStatus, Link};
 use vipfleet_model::placement::place;
-use vipfleet_model::{Assignment, Definitions, Key, Kind, Name, NodeFacts, NodeReport};
+use vipfleet_model::{Assignment, Definitions, Instance, Key, Kind, Name, NodeFacts};
 
 /// What one node should run.
 #[derive(Clone, Debug)]
@@ -16,38 +16,6 @@ pub struct Desired {
     pub generation: Revision,
     pub hash: String,
     pub assignment: Arc<Assignment>,
-}
-
-/// What is known of one node.
-#[derive(Clone, Debug, Default)]
-pub struct NodeView {
-    /// As the store has it, by whichever replica.
-    pub record: Option<NodeRecord>,
-    /// The session held here, fresher than the record.
-    pub session: Option<SessionView>,
-    pub(super) link: Link,
-}
-
-/// A session held by this replica.
-#[derive(Clone, Debug)]
-pub struct SessionView {
-    pub accepted_hash: String,
-    pub accepted_generation: u64,
-    pub report: Option<Arc<NodeReport>>,
-}
-
-impl NodeView {
-    pub fn report(&self) -> Option<&NodeReport> {
-        let session = self.session.as_ref().and_then(|session| session.report.as_deref());
-        session.or(self.record.as_ref()?.report.as_ref())
-    }
-
-    fn accepted_hash(&self) -> Option<&str> {
-        match &self.session {
-            Some(session) => Some(&session.accepted_hash),
-            None => self.record.as_ref().map(|record| record.accepted_hash.as_str()),
-        }
-    }
 }
 
 /// The picture.
@@ -70,18 +38,16 @@ pub struct View {
 impl View {
     pub fn new(replica: &str, snapshot: Snapshot) -> Self {
         let facts_revision = snapshot.facts.values().map(|(revision, _)| *revision).max();
-        let node = |(name, record): (Name, NodeRecord)| {
-            let view = NodeView { record: Some(record), link: Link::Awaited, session: None };
-            (name, Arc::new(view))
-        };
         let facts = snapshot.facts.into_iter().map(|(name, (_, facts))| (name, facts));
+        let nodes = snapshot.nodes.into_iter();
+        let nodes = nodes.map(|(name, record)| (name, NodeView::from_record(record)));
         let mut view = Self {
             revision: snapshot.revision,
             definitions_revision: snapshot.definitions_revision,
             definitions: snapshot.definitions,
             changed_at: Arc::new(snapshot.changed_at),
             facts: Arc::new(facts.collect()),
-            nodes: snapshot.nodes.into_iter().map(node).collect(),
+            nodes: nodes.map(|(name, node)| (name, Arc::new(node))).collect(),
             desired: Arc::default(),
             stale: true,
             generation: snapshot.definitions_revision.max(facts_revision.unwrap_or_default()),
@@ -110,7 +76,7 @@ impl View {
                         }
                     }
                 }
-                self.definitions_revision = record.revision;
+                self.definitions_revision = self.definitions_revision.max(record.revision);
                 self.inputs_changed(event.revision);
             }
             EventKind::Facts(facts) => {
@@ -118,7 +84,8 @@ impl View {
                 self.inputs_changed(event.revision);
             }
             EventKind::Node(record) => {
-                self.node_mut(&record.node).record = Some(record.as_ref().clone());
+                let this = Arc::clone(&self.replica);
+                self.node_mut(&record.node).absorb(record, &this);
             }
             EventKind::Transition(_) | EventKind::Replica(_) => {}
         }
@@ -131,27 +98,7 @@ impl View {
 
     /// Takes in what a session held here says, ahead of the store.
     pub(super) fn hear(&mut self, event: SessionEvent) {
-        match event {
-            SessionEvent::Connected { node, hash, generation } => {
-                let (accepted_hash, accepted_generation) = (hash, generation);
-                let session = SessionView { accepted_hash, accepted_generation, report: None };
-                self.node_mut(&node).session = Some(session);
-            }
-            SessionEvent::Accepted { node, hash } => {
-                let desired = self.desired.get(&node).filter(|desired| desired.hash == hash);
-                let generation = desired.map(|desired| desired.generation.0);
-                if let Some(session) = &mut self.node_mut(&node).session {
-                    session.accepted_hash = hash;
-                    session.accepted_generation = generation.unwrap_or(session.accepted_generation);
-                }
-            }
-            SessionEvent::Reported { node, report } => {
-                if let Some(session) = &mut self.node_mut(&node).session {
-                    session.report = Some(Arc::from(report));
-                }
-            }
-            SessionEvent::Disconnected { node } => self.node_mut(&node).session = None,
-        }
+        self.node_mut(&event.node).hear(event.session, event.what);
     }
 
     fn node_mut(&mut self, name: &Name) -> &mut NodeView {
@@ -172,28 +119,19 @@ impl View {
         self.desired = Arc::new(placed.into_iter().map(desired).collect());
     }
 
-    /// Judges who is connected. A session held here is a fact; one held elsewhere is as alive as
-    /// its replica.
+    /// Judges who is connected.
     pub(super) fn judge(&mut self, liveness: &Liveness, now: Instant) {
         for node in self.nodes.values_mut() {
-            let link = match (&node.session, &node.record) {
-                (Some(_), _) => Link::Connected,
-                (None, _) if liveness.in_amnesty(now) => Link::Awaited,
-                (None, Some(record)) => {
-                    let elsewhere = record.replica != *self.replica;
-                    let alive = liveness.is_alive(&record.replica, now);
-                    if record.connected && elsewhere && alive {
-                        Link::Connected
-                    } else {
-                        Link::Silent
-                    }
-                }
-                (None, None) => Link::Silent,
-            };
+            let link = node.judge(&self.replica, liveness, now);
             if node.link != link {
                 Arc::make_mut(node).link = link;
             }
         }
+    }
+
+    /// Records in the store that this replica knows better.
+    pub fn untrue(&self) -> impl Iterator<Item = (&Name, Untrue)> {
+        self.nodes.iter().filter_map(|(name, node)| Some((name, node.untrue(&self.replica)?)))
     }
 
     pub fn node(&self, name: &Name) -> Option<&NodeView> {
@@ -210,15 +148,17 @@ impl View {
 
     /// Equal content counts as the desired generation, whatever revision it was sent at.
     pub(super) fn generations(&self, name: &Name) -> Generations {
-        let (Some(desired), Some(node)) = (self.desired.get(name), self.nodes.get(name)) else {
+        let Some(desired) = self.desired.get(name) else {
             return Generations::default();
         };
-        let report = node.report();
-        let running = report.map_or(0, |report| report.generation);
+        let Some(node) = self.nodes.get(name) else {
+            return Generations { desired: desired.generation.0, ..Generations::default() };
+        };
         let accepted = match node.accepted_hash() {
             Some(hash) if *hash == *desired.hash => desired.generation.0,
-            _ => running,
+            _ => node.accepted_generation(),
         };
+        let report = node.report();
         let observed = match report {
             Some(report) if report.settled && report.hash == desired.hash => desired.generation.0,
             Some(report) if report.settled => {
@@ -240,7 +180,7 @@ impl View {
                 evidence.entry(&report.name).or_default().insert(name.clone(), known);
             }
         }
-        let status = |(name, spec): (&Name, &vipfleet_model::Instance)| {
+        let status = |(name, spec): (&Name, &Instance)| {
             let mut known = evidence.remove(name).unwrap_or_default();
             for member in &spec.members {
                 let silent = || self.without_report(&member.node);

@@ -43,17 +43,20 @@ pub(super) fn read(
             hello.node, hello.epoch, fleet.epoch
         )));
     }
-    let facts = hello.facts.unwrap_or_default();
+    let Some(facts) = hello.facts else {
+        return Err(Status::invalid_argument("hello.facts: absent"));
+    };
     let facts = NodeFacts::try_from(v1::NodeFacts { node: hello.node, ..facts })
-        .map_err(|malformed| Status::invalid_argument(malformed.to_string()))?;
-    // A new epoch starts over: whatever ran before is not comparable.
-    let same_epoch = hello.epoch == fleet.epoch;
+        .map_err(|malformed| Status::invalid_argument(format!("hello.facts.{malformed}")))?;
+    // What ran under another origin is not comparable: it is sent again, so that the agent
+    // learns where it belongs now.
+    let comparable = hello.fleet_id == fleet.id && hello.epoch == fleet.epoch;
     Ok(Hello {
         facts,
         boot_id: hello.boot_id,
         agent_version: hello.agent_version,
-        generation: if same_epoch { hello.generation } else { 0 },
-        hash: hello.hash,
+        generation: if comparable { hello.generation } else { 0 },
+        hash: if comparable { hello.hash } else { String::new() },
     })
 }
 
@@ -88,8 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn a_generation_of_an_older_epoch_counts_for_nothing() {
-        assert_eq!(judge(v1::Hello { epoch: 1, ..hello() }).unwrap().generation, 0);
+    fn what_ran_in_an_older_epoch_or_in_no_fleet_counts_for_nothing() {
+        let before = v1::Hello { hash: "cafe".into(), ..hello() };
+        assert_eq!(judge(before.clone()).unwrap().hash, "cafe");
+        for hello in [
+            v1::Hello { epoch: 1, ..before.clone() },
+            v1::Hello { fleet_id: String::new(), ..before },
+        ] {
+            let read = judge(hello).unwrap();
+            assert_eq!((read.generation, read.hash.as_str()), (0, ""));
+        }
     }
 
     #[test]
@@ -99,6 +110,7 @@ mod tests {
             (v1::Hello { fleet_id: "g".into(), ..hello() }, "belongs to fleet g"),
             (v1::Hello { epoch: 3, ..hello() }, "is stale"),
             (v1::Hello { node: "not a name".into(), ..hello() }, "not a name"),
+            (v1::Hello { facts: None, ..hello() }, "hello.facts: absent"),
         ];
         for (hello, expected) in table {
             let status = judge(hello).unwrap_err();
