@@ -66,3 +66,19 @@ fn the_imported_pair_has_no_finding_in_validation() {
     let findings = validate_input(&definitions.into_iter().collect());
     assert!(findings.is_empty(), "{findings:?}");
 }
+
+#[test]
+fn a_file_with_unicast_peers_runs_stand_alone() {
+    let text = "vrrp_instance V {\n interface eth0\n virtual_router_id 51\n version 3\n \
+                virtual_ipaddress { 192.0.2.10 }\n unicast_src_ip 198.51.100.1\n \
+                unicast_peer {\n 198.51.100.2\n 198.51.100.3\n }\n}\n";
+    let (host, findings) = keepalived::parse("k.conf", text, &NoSources, &Options::default());
+    assert!(!findings.has_errors(), "{findings:?}");
+    let (assignment, findings) = keepalived::assignment(&host);
+    assert!(!findings.has_errors(), "{findings:?}");
+    let config = assignment.instances[0].engine_config().unwrap();
+    let peers = ["198.51.100.2".parse().unwrap(), "198.51.100.3".parse().unwrap()];
+    assert_eq!(config.destination, vipfleet_vrrp::Destination::Unicast(peers.into()));
+    assert!(!config.members_complete);
+    assert!(vipfleet_vrrp::Router::new(config).is_ok());
+}

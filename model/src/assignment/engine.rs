@@ -41,17 +41,10 @@ impl EngineConfigError {
 impl AssignedInstance {
     /// What the engine runs. Intervals and counts are checked by the engine itself.
     pub fn engine_config(&self) -> Result<engine::Config, EngineConfigError> {
-        let addresses = self
-            .virtual_addresses
-            .iter()
-            .map(|it| it.ip())
-            .collect::<Vec<_>>();
+        let addresses = self.virtual_addresses.iter().map(|it| it.ip()).collect::<Vec<_>>();
         let first = addresses.first().ok_or(EngineConfigError::NoAddress)?;
         let family = engine::Family::of(*first);
-        if let Some(other) = addresses
-            .iter()
-            .find(|it| engine::Family::of(**it) != family)
-        {
+        if let Some(other) = addresses.iter().find(|it| engine::Family::of(**it) != family) {
             return Err(EngineConfigError::Family(*other));
         }
         let vrid = engine::Vrid::new(self.virtual_router_id);
@@ -105,13 +98,11 @@ impl AssignedInstance {
     /// Known addresses of the other members. One that is unknown gets no advert until its node
     /// has said Hello and a new assignment names it.
     fn peers(&self) -> Vec<IpAddr> {
-        self.members
-            .iter()
-            .filter(|member| !member.this)
-            .filter_map(|it| it.address)
-            .collect()
+        self.members.iter().filter(|member| !member.this).filter_map(|it| it.address).collect()
     }
 
+    /// Unicast peers of a stand-alone agent, whose priority nobody told it, are no members: they
+    /// only get adverts.
     fn engine_members(&self) -> Result<Vec<engine::Member>, EngineConfigError> {
         let member = |it: &super::AssignedMember| {
             Ok(engine::Member {
@@ -121,7 +112,9 @@ impl AssignedInstance {
                 this: it.this,
             })
         };
-        self.members.iter().map(member).collect()
+        let unknown =
+            |it: &&super::AssignedMember| !it.this && !self.members_complete && it.priority == 0;
+        self.members.iter().filter(|it| !unknown(it)).map(member).collect()
     }
 }
 

@@ -81,8 +81,8 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
         0,
         0,
         NoEffect(
-            "the agent does not set net.ipv4.conf.IF.promote_secondaries; it matters for prefixes \
-         other than /32 only",
+            "the agent sets net.ipv4.conf.IF.promote_secondaries itself while a VIP with another \
+             prefix than /32 needs it",
         ),
     ),
     words("use_vmac", 0, 2, VMAC),
