@@ -4,11 +4,12 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// 1–63 characters of `A–Z a–z 0–9 _ - .`, the first a letter, a digit or `_`.
+/// 1–63 characters of `A–Z a–z 0–9 _ - .`, the first a letter, a digit or `_`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 /// Why a string is no name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,11 +31,7 @@ impl TryFrom<String> for Name {
         let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         let first = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let valid = text.len() <= 63 && text.starts_with(first) && text.chars().all(inner);
-        if valid {
-            Ok(Self(text))
-        } else {
-            Err(InvalidName(text))
-        }
+        if valid { Ok(Self(text.into())) } else { Err(InvalidName(text)) }
     }
 }
 
@@ -48,7 +45,7 @@ impl FromStr for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 

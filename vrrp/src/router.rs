@@ -91,7 +91,7 @@ impl Router {
 
     /// An advert is judged first, then acted on by state.
     fn advert(&mut self, now: Time, source: IpAddr, advert: &Advertisement<'_>) {
-        if let Err(why) = self.admit(source, advert) {
+        if let Err(why) = self.admit(now, source, advert) {
             return self.outputs.push_back(Output::Discarded { source, why });
         }
         let leaving = self.is_leaving();
@@ -186,6 +186,11 @@ impl Router {
         }
     }
 
+    /// The warnings whose conditions last, in the order of their onset.
+    pub fn warnings(&self, now: Time) -> impl Iterator<Item = &Warning> {
+        self.warnings.standing(now, self.warning_patience())
+    }
+
     /// `down_adverts × interval + skew` with the interval in force (v3: the master's).
     pub fn master_down_interval(&self) -> Duration {
         match self.state {
@@ -200,8 +205,15 @@ impl Router {
         self.outputs.push_back(Output::Transmit(Transmission { priority }));
     }
 
-    fn warn(&mut self, warning: Warning) {
-        self.outputs.extend(self.warnings.onset(warning).map(Output::Warn));
+    fn warn(&mut self, now: Time, warning: Warning) {
+        let onset = self.warnings.onset(now, self.warning_patience(), warning);
+        self.outputs.extend(onset.map(Output::Warn));
+    }
+
+    /// A condition that was not seen for this long has ended.
+    fn warning_patience(&self) -> Duration {
+        const LEAST: Duration = Duration::from_secs(60);
+        LEAST.max(2 * self.master_down_interval())
     }
 
     /// Enters `state` and says why.

@@ -5,11 +5,13 @@ use super::Router;
 use crate::config::{Destination, Version};
 use crate::output::{Discard, Warning};
 use crate::packet::{Advertisement, TTL};
+use crate::time::Time;
 use std::net::IpAddr;
 
 impl Router {
     pub(super) fn admit(
         &mut self,
+        now: Time,
         source: IpAddr,
         advert: &Advertisement<'_>,
     ) -> Result<(), Discard> {
@@ -20,34 +22,34 @@ impl Router {
         if self.config.destination == Destination::Multicast && advert.ttl != TTL {
             return Err(Discard::Ttl);
         }
-        self.admit_sender(source, advert.priority)?;
+        self.admit_sender(now, source, advert.priority)?;
         if let Err(why) = self.forms.admit(advert) {
-            self.warn(Warning::Disagreement { source, why });
+            self.warn(now, Warning::Disagreement { source, why });
             return Err(why);
         }
         self.warnings.end(
             |warning| matches!(warning, Warning::Disagreement { source: of, .. } if *of == source),
         );
-        self.compare_addresses(source, advert);
+        self.compare_addresses(now, source, advert);
         Ok(())
     }
 
     /// A stranger is reported, and ignored if the configuration says so.
-    fn admit_sender(&mut self, source: IpAddr, priority: u8) -> Result<(), Discard> {
+    fn admit_sender(&mut self, now: Time, source: IpAddr, priority: u8) -> Result<(), Discard> {
         let members = &self.config.members;
         let is_member = members.iter().any(|member| member.address == Some(source));
         // While anybody's address is unknown, a stranger may be that member.
         let all_known = self.config.members_complete
             && members.iter().all(|member| member.this || member.address.is_some());
         if all_known && !is_member {
-            self.warn(Warning::Stranger { source, priority });
+            self.warn(now, Warning::Stranger { source, priority });
             if self.config.members_only {
                 return Err(Discard::NotMember);
             }
         }
         match &self.config.destination {
             Destination::Unicast(peers) if !peers.contains(&source) => {
-                self.warn(Warning::Stranger { source, priority });
+                self.warn(now, Warning::Stranger { source, priority });
                 Err(Discard::NotPeer)
             }
             Destination::Unicast(_) | Destination::Multicast => Ok(()),
@@ -55,7 +57,7 @@ impl Router {
     }
 
     /// RFC 9568 §7.1: a difference is logged, never a reason to discard.
-    fn compare_addresses(&mut self, source: IpAddr, advert: &Advertisement<'_>) {
+    fn compare_addresses(&mut self, now: Time, source: IpAddr, advert: &Advertisement<'_>) {
         let ours = &self.config.addresses;
         let same = advert.addresses().eq(ours.iter().copied())
             || (advert.addresses().len() == ours.len()
@@ -65,15 +67,20 @@ impl Router {
                 matches!(warning, Warning::AddressListDiffers { source: of } if *of == source)
             });
         } else {
-            self.warn(Warning::AddressListDiffers { source });
+            self.warn(now, Warning::AddressListDiffers { source });
         }
     }
 
     /// The master's interval is learned (RFC 9568 §6.4.2); that it differs is worth knowing.
-    pub(super) fn compare_interval(&mut self, source: IpAddr, advert: &Advertisement<'_>) {
+    pub(super) fn compare_interval(
+        &mut self,
+        now: Time,
+        source: IpAddr,
+        advert: &Advertisement<'_>,
+    ) {
         let interval = advert.interval;
         if advert.version == Version::V3 && interval != self.config.interval {
-            self.warn(Warning::IntervalLearned { source, interval });
+            self.warn(now, Warning::IntervalLearned { source, interval });
         } else {
             self.warnings.end(|warning| {
                 matches!(warning, Warning::IntervalLearned { source: of, .. } if *of == source)

@@ -90,7 +90,7 @@ impl Router {
         source: IpAddr,
         advert: &Advertisement<'_>,
     ) {
-        self.compare_interval(source, advert);
+        self.compare_interval(now, source, advert);
         backup.interval = advert.interval;
         backup.down = now + self.down_interval(backup.interval, backup.master);
         backup.expected = Expected::Silence;

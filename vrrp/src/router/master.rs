@@ -51,7 +51,7 @@ impl Router {
         };
         let overdue = self.is_overdue(now, &master);
         if ours.is_owner() && theirs.is_owner() {
-            self.warn(Warning::Rival { source, priority: theirs.get() });
+            self.warn(now, Warning::Rival { source, priority: theirs.get() });
             let why = Discard::OwnerConflict;
             self.outputs.push_back(Output::Discarded { source, why });
         } else if outranks((theirs, source), (ours, self.primary)) {
@@ -88,7 +88,7 @@ impl Router {
         }
         let gone = now + timers::quiet(heard.interval).max(AFTER_GRACE);
         master.rival = Some(Rival { address: source, gone });
-        self.warn(Warning::Rival { source, priority: heard.priority.get() });
+        self.warn(now, Warning::Rival { source, priority: heard.priority.get() });
         self.answer(now, master);
     }
 

@@ -9,7 +9,7 @@ use crate::time::Time;
 impl Router {
     pub(super) fn reconfigure(&mut self, now: Time, config: Config) {
         if let Err(error) = self.accepts(&config) {
-            return self.warn(Warning::ConfigRefused(error));
+            return self.warn(now, Warning::ConfigRefused(error));
         }
         self.warnings.end(|warning| matches!(warning, Warning::ConfigRefused(_)));
         if config == self.config {
