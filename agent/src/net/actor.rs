@@ -230,7 +230,7 @@ impl Actor {
             && let Some(mut told) = self.told.take()
         {
             let now = self.interface_states();
-            told.update(now).into_iter().for_each(|event| self.events.send(event));
+            self.events.send_all(told.update(now));
             self.told = Some(told);
         }
         if std::mem::take(&mut self.unwritten) {

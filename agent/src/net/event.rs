@@ -191,19 +191,28 @@ pub(super) struct EventSender(Arc<Shared>);
 
 impl EventSender {
     pub(super) fn send(&self, event: Event) {
+        self.send_all([event]);
+    }
+
+    /// A reader that sees one of them sees all: half a list of interfaces would look like a host
+    /// that lacks the other half.
+    pub(super) fn send_all(&self, events: impl IntoIterator<Item = Event>) {
         let mut unread = self.0.lock();
-        let subject = event.subject();
-        if !unread.latest.contains_key(&subject) {
-            if unread.order.len() >= CAPACITY {
-                unread.lost += 1;
-                return;
+        let was_empty = unread.order.is_empty();
+        for event in events {
+            let subject = event.subject();
+            if !unread.latest.contains_key(&subject) {
+                if unread.order.len() >= CAPACITY {
+                    unread.lost += 1;
+                    continue;
+                }
+                unread.order.push_back(subject.clone());
             }
-            if unread.order.is_empty() {
-                let _ = rustix::io::write(&self.0.ready, &1_u64.to_ne_bytes());
-            }
-            unread.order.push_back(subject.clone());
+            unread.latest.insert(subject, event);
         }
-        unread.latest.insert(subject, event);
+        if was_empty && !unread.order.is_empty() {
+            let _ = rustix::io::write(&self.0.ready, &1_u64.to_ne_bytes());
+        }
     }
 
     /// Takes back a claim that nobody has read yet: the instance is not served any more.

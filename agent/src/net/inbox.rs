@@ -48,21 +48,17 @@ impl Inbox {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn post(&self, request: Request) -> Result<(), RequestError> {
+    /// Several at once are taken at once: what one instance lets go and another takes over in
+    /// one change stays where it is.
+    pub(super) fn post(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Result<(), RequestError> {
         let mut pending = self.lock();
-        if pending.stopped || pending.once.shutdown {
-            return Err(RequestError::Stopped);
-        }
-        match request {
-            Request::Desire(desire) => pending.put(desire.instance.clone(), Some(desire))?,
-            Request::Forget { instance } => pending.put(instance, None)?,
-            Request::Reconcile => pending.once.reconcile = true,
-            Request::WatchInterfaces => pending.once.watch_interfaces = true,
-            Request::Shutdown => pending.once.shutdown = true,
-        }
+        let refused = requests.into_iter().filter_map(|request| pending.post(request).err()).last();
         drop(pending);
         self.wake.notify_one();
-        Ok(())
+        refused.map_or(Ok(()), Err)
     }
 
     /// Everything posted since the last call.
@@ -102,6 +98,20 @@ impl Inbox {
 }
 
 impl Pending {
+    fn post(&mut self, request: Request) -> Result<(), RequestError> {
+        if self.stopped || self.once.shutdown {
+            return Err(RequestError::Stopped);
+        }
+        match request {
+            Request::Desire(desire) => self.put(desire.instance.clone(), Some(desire))?,
+            Request::Forget { instance } => self.put(instance, None)?,
+            Request::Reconcile => self.once.reconcile = true,
+            Request::WatchInterfaces => self.once.watch_interfaces = true,
+            Request::Shutdown => self.once.shutdown = true,
+        }
+        Ok(())
+    }
+
     fn put(&mut self, name: Name, wish: Option<Desire>) -> Result<(), RequestError> {
         if !self.wishes.contains_key(&name) {
             if self.order.len() >= CAPACITY {
@@ -136,9 +146,9 @@ mod tests {
     #[test]
     fn a_later_wish_of_an_instance_replaces_its_earlier_one() {
         let inbox = Inbox::default();
-        inbox.post(Request::Desire(desire("a", Custody::Serving))).unwrap();
-        inbox.post(Request::Desire(desire("b", Custody::Serving))).unwrap();
-        inbox.post(Request::Desire(desire("a", Custody::None))).unwrap();
+        inbox.post([Request::Desire(desire("a", Custody::Serving))]).unwrap();
+        inbox.post([Request::Desire(desire("b", Custody::Serving))]).unwrap();
+        inbox.post([Request::Desire(desire("a", Custody::None))]).unwrap();
         let batch = inbox.take();
         let seen: Vec<_> = batch.wishes.into_iter().map(|(_, wish)| wish.unwrap()).collect();
         assert_eq!(seen, [desire("a", Custody::None), desire("b", Custody::Serving)]);
@@ -149,18 +159,18 @@ mod tests {
     fn a_full_inbox_says_so_and_still_takes_news_of_what_it_holds() {
         let inbox = Inbox::default();
         for number in 0..CAPACITY {
-            inbox.post(Request::Desire(desire(&format!("i{number}"), Custody::None))).unwrap();
+            inbox.post([Request::Desire(desire(&format!("i{number}"), Custody::None))]).unwrap();
         }
-        let more = inbox.post(Request::Desire(desire("more", Custody::None)));
+        let more = inbox.post([Request::Desire(desire("more", Custody::None))]);
         assert_eq!(more, Err(RequestError::Full(CAPACITY)));
-        inbox.post(Request::Desire(desire("i0", Custody::Serving))).unwrap();
+        inbox.post([Request::Desire(desire("i0", Custody::Serving))]).unwrap();
     }
 
     #[test]
     fn nothing_is_taken_after_a_shutdown() {
         let inbox = Inbox::default();
-        inbox.post(Request::Shutdown).unwrap();
-        assert_eq!(inbox.post(Request::Reconcile), Err(RequestError::Stopped));
+        inbox.post([Request::Shutdown]).unwrap();
+        assert_eq!(inbox.post([Request::Reconcile]), Err(RequestError::Stopped));
         assert!(inbox.take().once.shutdown);
     }
 }

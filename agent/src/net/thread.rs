@@ -53,7 +53,16 @@ impl Net {
 
     /// Posts a request; never waits. An instance's unread desire is replaced.
     pub fn request(&self, request: Request) -> Result<(), RequestError> {
-        self.0.0.post(request)
+        self.0.0.post([request])
+    }
+
+    /// Posts several requests that the net thread takes in together. One that is refused does not
+    /// keep the others back.
+    pub fn request_all(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+    ) -> Result<(), RequestError> {
+        self.0.0.post(requests)
     }
 }
 
