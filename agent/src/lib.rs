@@ -8,6 +8,7 @@ pub mod cache;
 pub mod checks;
 pub mod hooks;
 pub mod local_api;
+pub mod log;
 pub mod net;
 pub mod node;
 pub mod options;

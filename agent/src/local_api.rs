@@ -3,8 +3,9 @@
 
 use crate::outbox::Outbox;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -43,12 +44,38 @@ impl Mode {
     }
 }
 
+/// The file of a socket. Removed on drop if it is still the one that was bound.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    fn identity_of(path: &Path) -> Option<(u64, u64)> {
+        std::fs::symlink_metadata(path).ok().map(|it| (it.dev(), it.ino()))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.identity.is_some() && Self::identity_of(&self.path) == self.identity {
+            std::fs::remove_file(&self.path).ok();
+        }
+    }
+}
+
 /// Binds the socket (mode 0660, its directory 0755) in place of one that nobody listens on.
-pub async fn bind(path: &Path) -> io::Result<UnixListener> {
+pub async fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
     }
-    if path.exists() {
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            let occupied = "there is a file that is no socket: give the agent another --socket";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, occupied));
+        }
         if UnixStream::connect(path).await.is_ok() {
             let in_use = "another agent listens there: give each agent a --socket of its own";
             return Err(io::Error::new(io::ErrorKind::AddrInUse, in_use));
@@ -56,8 +83,10 @@ pub async fn bind(path: &Path) -> io::Result<UnixListener> {
         std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
+    let identity = SocketFile::identity_of(path);
+    let file = SocketFile { path: path.to_owned(), identity };
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
+    Ok((listener, file))
 }
 
 /// Serves until `stop`.

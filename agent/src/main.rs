@@ -4,25 +4,39 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use vipfleet_agent::{Options, supervisor};
+use vipfleet_agent::{Options, log, supervisor};
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if options.log_json {
-        log.json().init()
-    } else {
-        log.with_target(false).init()
-    }
-    match supervisor::run(options) {
+    let flush = match log_to_stderr(&options) {
+        Ok(flush) => flush,
+        Err(error) => {
+            eprintln!("vipfleet-agent: cannot start the log: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = supervisor::run(options);
+    drop(flush);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vipfleet-agent: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn log_to_stderr(options: &Options) -> std::io::Result<log::Flush> {
+    let (lines, flush) = log::start(std::io::stderr())?;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(lines)
+        .with_ansi(std::io::stderr().is_terminal());
+    if options.log_json {
+        subscriber.json().init();
+    } else {
+        subscriber.with_target(false).init();
+    }
+    Ok(flush)
 }

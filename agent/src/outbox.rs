@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::time::SystemTime;
 use vipfleet_model::report::TransitionRecord;
 
 /// Records kept while no server takes them. Beyond it the oldest go, and the record after the
@@ -21,6 +22,24 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    /// Goes on above every number that was ever given, also those that a full disk or a lost
+    /// state dir forgot: a server takes a number it knows for a repetition. `now` is the wall
+    /// clock; microseconds grow faster than transitions.
+    pub fn continue_above(&mut self, now: SystemTime) {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let floor = u64::try_from(since.as_micros()).unwrap_or(0);
+        self.last_sequence = self.last_sequence.max(floor);
+    }
+
+    /// Nobody will ever ask for them: only the recent ones are kept.
+    pub fn acknowledge_all(&mut self) {
+        self.pending.clear();
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Numbers and keeps a record.
     pub fn push(&mut self, mut record: TransitionRecord) {
         self.last_sequence += 1;
@@ -84,6 +103,23 @@ mod tests {
         outbox.push(record());
         let sequences: Vec<_> = outbox.after(0, 9).iter().map(|it| it.sequence).collect();
         assert_eq!(sequences, [1, 2]);
+    }
+
+    #[test]
+    fn an_outbox_that_was_lost_gives_no_number_twice() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let numbered = |hours: u64| {
+            let mut outbox = Outbox::default();
+            outbox.continue_above(epoch + std::time::Duration::from_secs(hours * 3600));
+            outbox.push(record());
+            outbox.after(0, 1)[0].sequence
+        };
+        assert!(numbered(1) < numbered(2));
+        // A clock that was set back changes nothing for one that was kept.
+        let mut kept = Outbox { last_sequence: u64::MAX / 2, ..Outbox::default() };
+        kept.continue_above(epoch);
+        kept.push(record());
+        assert_eq!(kept.after(0, 1)[0].sequence, u64::MAX / 2 + 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Commands: a new assignment is diffed per instance, and only what changed is touched.
 
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
-use super::instance::Instance;
+use super::instance::{Instance, Leaving};
 use super::prepare::{Prepared, PreparedInstance};
 use super::resume;
 use crate::net::{LeaseTerms, Request, clock};
@@ -16,52 +16,72 @@ impl EventLoop {
         match command {
             Command::Apply(prepared) => self.apply(*prepared),
             Command::Check { name, state } => {
-                self.checks.insert(name, state);
-                self.refresh_all();
-            }
-            Command::ForgetCheck { name } => {
-                self.checks.remove(&name);
-                self.refresh_all();
+                if self.known_checks.contains(&name) {
+                    self.checks.insert(name, state);
+                    self.refresh_all();
+                }
             }
             Command::Stop => self.stop(),
         }
         self.dirty = true;
     }
 
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stage != Stage::Running
+    }
+
     fn stop(&mut self) {
-        self.stopping = true;
+        if self.is_stopping() {
+            // Asked twice: whoever asks does not want to wait for the successors.
+            return self.let_go_of_everything();
+        }
+        self.stage = Stage::Resigned;
         for name in self.instances.keys().cloned().collect::<Vec<_>>() {
             self.leave(&name, ResignReason::Stop);
         }
         self.end_if_empty();
     }
 
-    /// A stopping loop ends once every router has let go.
+    /// A stopping loop ends once every router has let go and the kernel side has ended.
     fn end_if_empty(&mut self) {
-        if self.stopping
-            && self.instances.is_empty()
-            && self.net.request(Request::Shutdown).is_err()
-        {
+        if self.stage == Stage::Resigned && self.instances.is_empty() {
+            self.let_go_of_everything();
+        }
+    }
+
+    fn let_go_of_everything(&mut self) {
+        if matches!(self.stage, Stage::LettingGo | Stage::Finished) {
+            return;
+        }
+        self.stage = Stage::LettingGo;
+        if self.net.request(Request::Shutdown).is_err() {
             self.finish();
         }
     }
 
     fn apply(&mut self, prepared: Prepared) {
-        if self.stopping {
+        if self.is_stopping() {
             return;
         }
-        info!(generation = prepared.generation, instances = prepared.instances.len(), "apply");
-        self.generation = prepared.generation;
-        self.hash = prepared.hash;
-        let gone = |name: &&Name| !prepared.instances.contains_key(*name);
-        for name in self.instances.keys().filter(gone).cloned().collect::<Vec<_>>() {
+        let Prepared { generation, hash, instances, checks } = prepared;
+        info!(generation, instances = instances.len(), "apply");
+        (self.generation, self.hash) = (generation, hash);
+        self.checks.retain(|name, _| checks.contains(name));
+        self.known_checks = checks;
+        // An address that one instance loses and another gains must not leave the kernel.
+        self.together = Some(Vec::new());
+        let gone = self.instances.values().filter(|it| !instances.contains_key(it.name()));
+        let gone = gone.filter(|it| !it.is_leaving()).map(|it| it.name().clone());
+        for name in gone.collect::<Vec<_>>() {
             self.leave(&name, ResignReason::Removed);
         }
-        for (name, wanted) in prepared.instances {
+        for (name, wanted) in instances {
             self.bring(&name, wanted);
         }
         self.reroute();
         self.reconcile();
+        let requests = self.together.take().unwrap_or_default();
+        self.ask_all(requests);
     }
 
     /// The kernel is cleaned of leftovers once the first assignment runs: every instance that may
@@ -69,13 +89,14 @@ impl EventLoop {
     pub(super) fn reconcile(&mut self) {
         let runs = !self.hash.is_empty() && self.instances.values().all(|it| it.running);
         if runs && !self.reconciled && self.inventory_is_in() {
-            self.reconciled = self.net.request(Request::Reconcile).is_ok();
+            self.reconciled = true;
+            self.ask(Request::Reconcile);
         }
     }
 
     /// Whether the kernel side has said what interfaces there are and what is left over.
     fn inventory_is_in(&self) -> bool {
-        self.lan.is_known() && self.leftovers.is_some()
+        self.lan.is_known() && self.inventory.is_some()
     }
 
     /// Makes one instance what it should be, with the least disturbance.
@@ -83,7 +104,7 @@ impl EventLoop {
         let Some(instance) = self.instances.get_mut(name) else {
             return self.create(name, wanted);
         };
-        if instance.prepared == wanted && !instance.leaving {
+        if instance.prepared == wanted && !instance.is_leaving() {
             return;
         }
         let before = &instance.prepared;
@@ -97,15 +118,23 @@ impl EventLoop {
     }
 
     fn create(&mut self, name: &Name, wanted: PreparedInstance) {
+        if self.insert(name, wanted).is_some() {
+            self.start(name);
+        }
+    }
+
+    fn insert(&mut self, name: &Name, wanted: PreparedInstance) -> Option<&mut Instance> {
         let router = match Router::new(wanted.config.clone()) {
             Ok(router) => router,
-            // Impossible after `prepare`; an agent must not die of it all the same.
-            Err(cause) => return error!(instance = %name, %cause, "instance not run"),
+            Err(cause) => {
+                // Impossible after `prepare`; an agent must not die of it all the same.
+                error!(instance = %name, %cause, "instance not run");
+                return None;
+            }
         };
         let at = Timestamp::now().to_string();
         let instance = Instance::new(wanted, router, clock::now(), at);
-        self.instances.insert(name.clone(), instance);
-        self.start(name);
+        Some(self.instances.entry(name.clone()).insert_entry(instance).into_mut())
     }
 
     /// Starts a router once the kernel's inventory is in: only then is it known whether its
@@ -115,13 +144,12 @@ impl EventLoop {
             return;
         }
         self.refresh(name);
-        let leftovers = self.leftovers.as_deref().unwrap_or_default();
+        let Some(inventory) = self.inventory() else { return };
         let Some(instance) = self.instances.get_mut(name).filter(|it| !it.running) else { return };
         instance.running = true;
-        let config = &instance.prepared.config;
         let lease = LeaseTerms { master_down: instance.router.master_down_interval() };
         let (former, boot_id) = (&self.former, &self.boot_id);
-        if resume::may_resume(name, config, lease, former, boot_id, leftovers) {
+        if resume::may_resume(&instance.prepared, lease, former, boot_id, &inventory) {
             info!(instance = %name, "carrying on as MASTER");
             self.tell(name, Input::Resume);
         } else {
@@ -136,7 +164,7 @@ impl EventLoop {
         let posted = instance.kernel.desired;
         let lease = instance.router.master_down_interval();
         let same_addresses = instance.prepared.addresses == wanted.addresses;
-        let returning = std::mem::take(&mut instance.leaving);
+        let returning = std::mem::replace(&mut instance.leaving, Leaving::No) != Leaving::No;
         let config = Box::new(wanted.config.clone());
         instance.prepared = wanted;
         self.tell(name, Input::Reconfigure(config));
@@ -155,50 +183,52 @@ impl EventLoop {
         }
     }
 
-    /// Another VRID, family or interface is another router. The old one says goodbye; on the
-    /// same interface the new one carries a mastership on, so that the addresses stay.
+    /// Another VRID, family or interface is another router. On the same interface it carries a
+    /// mastership on, so that the addresses stay, and the old one falls silent: a resignation
+    /// would have peers that hear of the change a moment later take the addresses too. Elsewhere
+    /// the old one says goodbye.
     fn replace(&mut self, name: &Name, wanted: PreparedInstance) {
-        let Some(instance) = self.instances.get_mut(name) else { return };
-        let was_master = instance.router.state() == StateName::Master;
+        let Some(instance) = self.instances.get(name) else { return };
+        let state = instance.router.state();
         let stays = instance.interface() == wanted.assigned.interface
             && instance.family() == wanted.config.family;
-        if was_master {
+        let carries_on = state == StateName::Master && stays;
+        if state == StateName::Master && !stays {
             self.transmit(name, Transmission { priority: None });
         }
-        let posted = self.instances.remove(name).map_or(0, |instance| instance.kernel.desired);
+        if state != StateName::Init {
+            let (vrid, interface) = (wanted.config.vrid, &wanted.assigned.interface);
+            let reason = format!("replaced by virtual router {vrid} on {interface}");
+            self.record(name, (state, StateName::Init), reason, false);
+        }
+        self.instances.remove(name);
         self.deadlines.set(name, None);
-        let Ok(router) = Router::new(wanted.config.clone()) else { return };
-        let at = Timestamp::now().to_string();
-        let mut instance = Instance::new(wanted, router, clock::now(), at);
-        instance.kernel.desired = posted;
-        instance.running = was_master && stays;
-        self.instances.insert(name.clone(), instance);
-        if was_master && stays {
+        if !carries_on {
+            self.create(name, wanted);
+        } else if let Some(instance) = self.insert(name, wanted) {
+            instance.running = true;
             self.refresh(name);
             self.tell(name, Input::Resume);
-        } else {
-            self.start(name);
         }
     }
 
     fn leave(&mut self, name: &Name, why: ResignReason) {
         let Some(instance) = self.instances.get_mut(name) else { return };
-        let was_running = instance.running;
-        instance.leaving = true;
-        if was_running {
-            self.tell(name, Input::Resign(why));
-        } else {
-            self.remove(name);
+        if !instance.running {
+            return self.remove(name);
         }
+        if instance.leaving == Leaving::LetGo {
+            return self.remove_if_gone(name);
+        }
+        instance.leaving = Leaving::Resigned;
+        self.tell(name, Input::Resign(why));
     }
 
-    /// The router has let go: forget it.
+    /// Nothing is left of the instance but what the kernel side may still hold: forget it.
     pub(super) fn remove(&mut self, name: &Name) {
         self.instances.remove(name);
         self.deadlines.set(name, None);
-        if let Err(error) = self.net.request(Request::Forget { instance: name.clone() }) {
-            error!(instance = %name, %error, "the kernel side did not hear of the removal");
-        }
+        self.ask(Request::Forget { instance: name.clone() });
         self.reroute();
         self.dirty = true;
         self.end_if_empty();

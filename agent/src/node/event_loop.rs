@@ -9,9 +9,11 @@ use super::instance::Instance;
 use super::lan::{Lan, SocketKey};
 use super::resume::Former;
 use super::wake::Wake;
-use crate::net::{Announcer, Events, Heartbeat, Leftover, Net, Packet, Request, SuspendWatch, clock};
+use crate::net::{
+    Announcer, Events, Heartbeat, Leftover, Net, Packet, Request, SuspendWatch, clock,
+};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -44,33 +46,54 @@ pub(super) struct EventLoop {
     pub(super) node: Name,
     pub(super) boot_id: String,
     pub(super) former: Former,
-    /// What a former incarnation left in the kernel; `None` until the inventory is in.
-    pub(super) leftovers: Option<Vec<Leftover>>,
+    /// What a former incarnation left in the kernel, and when that was; `None` until it is known.
+    pub(super) inventory: Option<(Time, Vec<Leftover>)>,
     pub(super) net: Net,
-    net_events: Events,
+    pub(super) net_events: Events,
+    /// Requests of a change that the kernel side takes in together, while one is being made.
+    pub(super) together: Option<Vec<Request>>,
     heartbeat: Arc<Heartbeat>,
     suspend: SuspendWatch,
     commands: Receiver<Command>,
     wake: Wake,
     pub(super) notices: mpsc::Sender<Notice>,
-    pub(super) notices_lost: u64,
+    /// Transitions that found the notices full since the last one that did not.
+    pub(super) transitions_lost: u64,
     pub(super) report: watch::Sender<NodeReport>,
     pub(super) facts: watch::Sender<NodeFacts>,
+    pub(super) facts_known: bool,
     pub(super) published: Time,
     pub(super) dirty: bool,
     pub(super) lan: Lan,
+    pub(super) lan_changed: bool,
+    /// A socket could not be opened and is tried again then.
+    pub(super) listen_again: Option<Time>,
     pub(super) instances: BTreeMap<Name, Instance>,
     pub(super) routes: HashMap<(SocketKey, Vrid), Name>,
+    /// Of the assignment: results of others come late and count for nothing.
+    pub(super) known_checks: BTreeSet<Name>,
     pub(super) checks: BTreeMap<Name, CheckState>,
     pub(super) deadlines: Deadlines,
     pub(super) generation: u64,
     pub(super) hash: String,
     /// The first assignment runs, and the kernel was reconciled with it.
     pub(super) reconciled: bool,
-    pub(super) stopping: bool,
-    pub(super) finished: bool,
+    /// Of the latest desire; never used twice, also not by an instance of the same name.
+    pub(super) serial: u64,
+    pub(super) stage: Stage,
     /// Reused for every advert sent.
     pub(super) message: Vec<u8>,
+}
+
+/// How far the loop is on its way to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Running,
+    /// Everything has resigned; the successors take over.
+    Resigned,
+    /// The kernel side was told to let go of everything.
+    LettingGo,
+    Finished,
 }
 
 /// Starts the VRRP thread. Needs CAP_NET_RAW.
@@ -86,29 +109,34 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         node: options.node,
         boot_id: options.boot_id,
         former: options.former,
-        leftovers: None,
+        inventory: None,
         net: options.net,
         net_events: options.net_events,
+        together: None,
         heartbeat: options.heartbeat,
         suspend: SuspendWatch::new(),
         commands: taken,
         wake,
         notices,
-        notices_lost: 0,
+        transitions_lost: 0,
         report,
         facts,
+        facts_known: false,
         published: Time::ZERO,
         dirty: true,
         lan: Lan::new(Announcer::open()?),
+        lan_changed: false,
+        listen_again: None,
         instances: BTreeMap::new(),
         routes: HashMap::new(),
+        known_checks: BTreeSet::new(),
         checks: BTreeMap::new(),
         deadlines: Deadlines::default(),
         generation: 0,
         hash: String::new(),
         reconciled: false,
-        stopping: false,
-        finished: false,
+        serial: 0,
+        stage: Stage::Running,
         message: Vec::with_capacity(2048),
     };
     let thread = std::thread::Builder::new().name("vrrp".into()).spawn(|| event_loop.run())?;
@@ -124,7 +152,7 @@ impl EventLoop {
         if let Err(error) = self.net.request(Request::WatchInterfaces) {
             error!(%error, "interfaces cannot be watched");
         }
-        while !self.finished {
+        while self.stage != Stage::Finished {
             self.sleep();
             self.turn();
         }
@@ -140,12 +168,7 @@ impl EventLoop {
             self.tell_all(|| Input::Suspended);
         }
         self.drain_sockets();
-        while let Some(event) = self.net_events.try_recv() {
-            self.hear(event);
-        }
-        if !self.reconciled {
-            self.start_waiting();
-        }
+        self.hear_kernel();
         while let Ok(command) = self.commands.try_recv() {
             self.obey(command);
         }

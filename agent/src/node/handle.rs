@@ -13,7 +13,8 @@ use vipfleet_model::{Name, NodeFacts, NodeReport};
 /// Commands that may wait for the loop, which takes them at every wake.
 pub(super) const COMMANDS: usize = 1024;
 
-/// Notices that may wait for the supervisor. A full queue loses notices and says how many.
+/// Notices that may wait for the supervisor. A full queue loses them: the log says so, and the
+/// next transition says how many were lost before it.
 pub(super) const NOTICES: usize = 4096;
 
 /// What the loop is told.
@@ -21,11 +22,9 @@ pub(super) const NOTICES: usize = 4096;
 pub enum Command {
     /// Run this, and nothing else. Checked before by [`super::prepare`]; cannot fail.
     Apply(Box<Prepared>),
-    /// What a check says now.
+    /// What a check of the assignment says now.
     Check { name: Name, state: CheckState },
-    /// The check is not run any more.
-    ForgetCheck { name: Name },
-    /// Resign everything, let go, end.
+    /// Resign everything, let go once the successors are heard, end. Said again: let go now.
     Stop,
 }
 
@@ -37,8 +36,8 @@ pub enum Notice {
         record: TransitionRecord,
         /// Hooks of the instance as configured when it happened.
         notify: Vec<Notify>,
-        /// The agent is stopping: hooks for `stop`.
-        stopping: bool,
+        /// The instance ends with it: hooks for `stop`.
+        ends: bool,
     },
     /// Something an operator must know, already one line.
     Warning { instance: Option<Name>, text: String },

@@ -1,4 +1,4 @@
-//! From check results and the interface to the engine's [`Health`]. Pure.
+//! From check results and the ground an instance stands on to the engine's [`Health`]. Pure.
 
 use std::collections::BTreeMap;
 use vipfleet_model::Name;
@@ -16,31 +16,16 @@ pub struct CheckState {
     pub since: String,
 }
 
-/// Whether the interface of an instance can carry adverts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkState {
-    Running,
-    /// Administratively down or without carrier.
-    Down,
-    /// No interface of that name.
-    Absent,
-}
-
-/// Fitness of one instance. A check without a result yet counts neither up nor down, but makes
-/// the health pending: no preemption on unknown ground.
+/// Fitness of one instance. `obstacle` is why its interface cannot carry adverts, if it cannot. A
+/// check without a result yet counts neither up nor down, but makes the health pending: no
+/// preemption on unknown ground.
 pub fn health(
-    interface: &str,
-    link: LinkState,
+    obstacle: Option<String>,
     tracks: &[Track],
     checks: &BTreeMap<Name, CheckState>,
 ) -> Health {
-    let mut health = Health::default();
-    match link {
-        LinkState::Running => {}
-        LinkState::Down => health.faults.push(format!("interface {interface} is down")),
-        LinkState::Absent => health.faults.push(format!("interface {interface} does not exist")),
-    }
-    health.interface_down = link != LinkState::Running;
+    let mut health = Health { interface_down: obstacle.is_some(), ..Health::default() };
+    health.faults.extend(obstacle);
     for track in tracks {
         health.full_weight += i32::from(track.weight.max(0));
         count(track, checks.get(&track.check), &mut health);
@@ -85,7 +70,7 @@ mod tests {
         let check: Name = "nginx".parse().unwrap();
         let track = Track { check: check.clone(), weight, reverse };
         let state = CheckState { status, detail: "because".into(), since: String::new() };
-        health("ens33", LinkState::Running, &[track], &BTreeMap::from([(check, state)]))
+        health(None, &[track], &BTreeMap::from([(check, state)]))
     }
 
     #[test]
@@ -115,12 +100,13 @@ mod tests {
     #[test]
     fn a_check_that_nobody_has_heard_of_is_pending() {
         let track = Track { check: "nginx".parse().unwrap(), weight: 0, reverse: false };
-        assert!(health("ens33", LinkState::Running, &[track], &BTreeMap::new()).pending);
+        assert!(health(None, &[track], &BTreeMap::new()).pending);
     }
 
     #[test]
     fn an_absent_interface_is_a_fault_of_the_host() {
-        let health = health("ens33", LinkState::Absent, &[], &BTreeMap::new());
+        let absent = "interface ens33 does not exist".to_owned();
+        let health = health(Some(absent), &[], &BTreeMap::new());
         assert!(health.interface_down);
         assert_eq!(health.faults, ["interface ens33 does not exist"]);
     }

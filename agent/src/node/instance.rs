@@ -2,15 +2,13 @@
 
 use super::lan::SocketKey;
 use super::prepare::PreparedInstance;
-use crate::net::{Desire, LeaseTerms};
+use super::warnings::Warnings;
+use crate::net::{Desire, Drift, LeaseTerms};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vipfleet_model::Name;
 use vipfleet_model::report::{AddressReport, InstanceReport, InstanceState};
 use vipfleet_vrrp::{Custody, Discard, Family, Health, Router, StateName, Time};
-
-/// Distinct warnings kept for the report; the oldest goes.
-const WARNINGS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -24,21 +22,31 @@ pub(super) struct Instance {
     pub(super) source: Option<IpAddr>,
     /// `Start` or `Resume` was given.
     pub(super) running: bool,
-    /// Resigned for good; removed once the router has let go.
-    pub(super) leaving: bool,
+    pub(super) leaving: Leaving,
     /// RFC 3339, when the state was entered.
     pub(super) since: String,
     pub(super) reason: String,
     pub(super) kernel: Kernel,
     pub(super) counters: Counters,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Warnings,
+}
+
+/// Whether an instance is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaving {
+    No,
+    /// Resigned for good; the router has not let go yet.
+    Resigned,
+    /// The router has let go; the kernel has not shown it yet.
+    LetGo,
 }
 
 /// Kernel truth of one instance.
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
-    /// Counts the desires posted; the kernel side's news say which one they answer.
+    /// Serial of the latest desire; the kernel side's news say which one they answer.
     pub(super) desired: u64,
+    pub(super) custody: Option<Custody>,
     pub(super) addresses: Vec<AddressReport>,
     pub(super) settled: bool,
 }
@@ -66,12 +74,12 @@ impl Instance {
             health: None,
             source: None,
             running: false,
-            leaving: false,
+            leaving: Leaving::No,
             since: at,
             reason: String::new(),
             kernel: Kernel::default(),
             counters: Counters::default(),
-            warnings: Vec::new(),
+            warnings: Warnings::default(),
         }
     }
 
@@ -88,12 +96,13 @@ impl Instance {
     }
 
     /// The next desire for the kernel: complete, so that it replaces the previous one.
-    pub(super) fn desire(&mut self, custody: Custody) -> Desire {
-        self.kernel.desired += 1;
+    pub(super) fn desire(&mut self, serial: u64, custody: Custody) -> Desire {
+        self.kernel.desired = serial;
+        self.kernel.custody = Some(custody);
         self.kernel.settled = false;
         Desire {
             instance: self.name().clone(),
-            serial: self.kernel.desired,
+            serial,
             interface: self.interface().to_owned(),
             addresses: self.prepared.addresses.clone(),
             custody,
@@ -101,15 +110,24 @@ impl Instance {
         }
     }
 
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.retain(|known| *known != text);
-        if self.warnings.len() == WARNINGS {
-            self.warnings.remove(0);
-        }
-        self.warnings.push(text);
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving != Leaving::No
     }
 
-    pub(super) fn report(&self) -> InstanceReport {
+    /// A former master that still serves, or whose kernel has yet to follow: no second owner.
+    fn is_handing_over(&self) -> bool {
+        self.router.is_holding() || self.is_leaving()
+    }
+
+    fn warnings(&self, now: Time) -> Vec<String> {
+        let of_router = self.router.warnings(now).map(ToString::to_string);
+        let serving = self.kernel.custody == Some(Custody::Serving);
+        let foreign = self.kernel.addresses.iter().filter(|it| serving && it.foreign);
+        let foreign = foreign.map(|it| format!("{}: {}", it.address, Drift::Foreign));
+        of_router.chain(foreign).chain(self.warnings.standing(now).cloned()).collect()
+    }
+
+    pub(super) fn report(&self, now: Time) -> InstanceReport {
         InstanceReport {
             name: self.name().clone(),
             state: state(self.router.state()),
@@ -117,7 +135,7 @@ impl Instance {
             reason: self.reason.clone(),
             priority: self.prepared.config.priority.get(),
             effective_priority: self.router.effective_priority().get(),
-            holding: self.router.is_holding(),
+            holding: self.is_handing_over(),
             master: self.router.master(),
             addresses: self.kernel.addresses.clone(),
             adverts_sent: self.counters.sent,
@@ -128,7 +146,7 @@ impl Instance {
                 .iter()
                 .map(|(why, count)| (why.name().to_owned(), *count))
                 .collect(),
-            warnings: self.warnings.clone(),
+            warnings: self.warnings(now),
         }
     }
 }

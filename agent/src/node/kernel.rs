@@ -1,15 +1,36 @@
 //! What the kernel side says: interfaces, claims, truth, expiries, drift.
 
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, Stage};
 use super::handle::Notice;
 use super::health::health;
-use crate::net::{Event, Leftover};
+use super::instance::Leaving;
+use super::resume::Inventory;
+use crate::net::{Drift, Event, Leftover, clock};
+use std::time::Duration;
 use tracing::{info, warn};
 use vipfleet_model::Name;
 use vipfleet_vrrp::Input;
 
+/// How often a socket that could not be opened is tried again.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+
 impl EventLoop {
-    pub(super) fn hear(&mut self, event: Event) {
+    /// Everything the kernel side has said since. Interfaces are looked at once for all their
+    /// news, which come together: a half-known host would look like one that lacks the rest.
+    pub(super) fn hear_kernel(&mut self) {
+        while let Some(event) = self.net_events.try_recv() {
+            self.hear(event);
+        }
+        let again = self.listen_again.is_some_and(|at| at <= clock::now());
+        if std::mem::take(&mut self.lan_changed) || again {
+            self.interfaces_changed();
+        }
+        if !self.reconciled {
+            self.start_waiting();
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
         self.dirty = true;
         match event {
             Event::Interface(state) => {
@@ -18,23 +39,26 @@ impl EventLoop {
                     addresses = ?state.addresses, "interface"
                 );
                 self.lan.set_interface(state);
-                self.interfaces_changed();
+                self.lan_changed = true;
             }
             Event::InterfaceGone { name } => {
                 warn!(interface = %name, "interface is gone");
                 self.lan.remove_interface(&name);
-                self.interfaces_changed();
+                self.lan_changed = true;
             }
             Event::Claimed { instance, serial } => {
                 if self.is_current(&instance, serial) {
                     self.tell(&instance, Input::Claimed);
                 }
             }
-            Event::Truth { instance, serial, addresses, settled } => {
-                let current = self.is_current(&instance, serial);
-                if let Some(instance) = self.instances.get_mut(&instance) {
-                    instance.kernel.addresses = addresses;
-                    instance.kernel.settled = settled && current;
+            Event::Truth { instance: name, serial, addresses, settled } => {
+                let current = self.is_current(&name, serial);
+                let Some(instance) = self.instances.get_mut(&name) else { return };
+                instance.kernel.addresses = addresses;
+                instance.kernel.settled = settled && current;
+                if instance.kernel.settled {
+                    instance.warnings.settled();
+                    self.remove_if_gone(&name);
                 }
             }
             Event::LeaseExpired { instance, address } => {
@@ -42,10 +66,23 @@ impl EventLoop {
                 self.warn(instance.clone(), text);
                 self.tell(&instance, Input::LeaseExpired);
             }
+            // Stands as long as the address does: the report shows it from kernel truth.
+            Event::Drift { instance, address, what: what @ Drift::Foreign } => {
+                self.notice(Notice::Warning {
+                    instance: Some(instance),
+                    text: format!("{address}: {what}"),
+                });
+            }
             Event::Drift { instance, address, what } => {
                 self.warn(instance, format!("{address}: {what}"));
             }
-            Event::Failed { instance, fault, .. } => self.warn(instance, fault.to_string()),
+            Event::Failed { instance: name, address, fault } => {
+                let text = fault.to_string();
+                if let Some(instance) = self.instances.get_mut(&name) {
+                    instance.warnings.refused(address, text.clone());
+                }
+                self.notice(Notice::Warning { instance: Some(name), text });
+            }
             Event::Warning(fault) => {
                 self.notice(Notice::Warning { instance: None, text: fault.to_string() });
             }
@@ -61,14 +98,24 @@ impl EventLoop {
 
     fn warn(&mut self, name: Name, text: String) {
         if let Some(instance) = self.instances.get_mut(&name) {
-            instance.warn(text.clone());
+            instance.warnings.happened(clock::now(), text.clone());
         }
         self.notice(Notice::Warning { instance: Some(name), text });
     }
 
     pub(super) fn finish(&mut self) {
-        self.finished = true;
+        self.stage = Stage::Finished;
         self.notice(Notice::Stopped);
+    }
+
+    /// A resigned instance is gone once its router has let go and the kernel shows it. A stopping
+    /// agent need not wait: the kernel side lets go of everything before it ends.
+    pub(super) fn remove_if_gone(&mut self, name: &Name) {
+        let Some(instance) = self.instances.get(name) else { return };
+        let shown = instance.kernel.settled || self.is_stopping();
+        if instance.leaving == Leaving::LetGo && shown {
+            self.remove(name);
+        }
     }
 
     fn take_inventory(&mut self, leftovers: Vec<Leftover>) {
@@ -76,11 +123,17 @@ impl EventLoop {
             let Leftover { interface, address, remaining } = leftover;
             info!(%interface, %address, ?remaining, "left by a former incarnation");
         }
-        self.leftovers = Some(leftovers);
+        self.inventory = Some((clock::now(), leftovers));
     }
 
-    /// Starts what waited for the inventory. Called after each batch of news.
-    pub(super) fn start_waiting(&mut self) {
+    /// What a former incarnation left, once it is known, as old as it is by now.
+    pub(super) fn inventory(&self) -> Option<Inventory> {
+        let (at, leftovers) = self.inventory.as_ref()?;
+        Some(Inventory { leftovers: leftovers.clone(), age: clock::now() - *at })
+    }
+
+    /// Starts what waited for the inventory.
+    fn start_waiting(&mut self) {
         let waiting = self.instances.values().filter(|instance| !instance.running);
         for name in waiting.map(|instance| instance.name().clone()).collect::<Vec<_>>() {
             self.start(&name);
@@ -94,6 +147,7 @@ impl EventLoop {
         self.publish_facts();
         self.refresh_all();
         self.reroute();
+        self.listen_again = self.lan.is_deaf().then(|| clock::now() + LISTEN_AGAIN);
     }
 
     /// Instances that have not started yet are told when they start.
@@ -107,11 +161,13 @@ impl EventLoop {
     /// Tells the router what changed of its ground: health first, then the source address.
     pub(super) fn refresh(&mut self, name: &Name) {
         let Some(instance) = self.instances.get_mut(name) else { return };
-        let interface = instance.prepared.assigned.interface.clone();
-        let (family, assigned) = (instance.family(), &instance.prepared.assigned);
-        instance.socket = self.lan.listen(&interface, family);
-        let source = self.lan.source(&interface, family, assigned.source_address);
-        let fitness = health(&interface, self.lan.link(&interface), &assigned.track, &self.checks);
+        let assigned = &instance.prepared.assigned;
+        let (interface, family) = (assigned.interface.as_str(), instance.prepared.config.family);
+        let named = assigned.source_address;
+        instance.socket = self.lan.listen(interface, family);
+        let source = self.lan.source(interface, family, named);
+        let obstacle = self.lan.obstacle(interface, family, named);
+        let fitness = health(obstacle, &assigned.track, &self.checks);
         let new_health = (instance.health.as_ref() != Some(&fitness)).then_some(fitness);
         let new_source = (instance.source != source || instance.health.is_none()).then_some(source);
         instance.source = source;

@@ -2,15 +2,13 @@
 //! (interface, family), the announcer. Sends and receives; decides nothing.
 
 use crate::net::{Announcer, InterfaceState, VrrpSocket};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::BorrowedFd;
 use tracing::{info, warn};
 use vipfleet_model::{InterfaceFacts, Name, NodeFacts};
 use vipfleet_vrrp::Family;
-
-use super::health::LinkState;
 
 /// RFC 9568 §5.1.1.2 and §5.1.2.2.
 const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
@@ -23,12 +21,15 @@ pub(super) type SocketKey = (u32, Family);
 pub(super) struct Lan {
     interfaces: BTreeMap<String, InterfaceState>,
     sockets: BTreeMap<SocketKey, VrrpSocket>,
+    /// Where no socket could be opened, already said.
+    deaf: BTreeSet<SocketKey>,
     announcer: Announcer,
 }
 
 impl Lan {
     pub(super) fn new(announcer: Announcer) -> Self {
-        Self { interfaces: BTreeMap::new(), sockets: BTreeMap::new(), announcer }
+        let (interfaces, sockets, deaf) = Default::default();
+        Self { interfaces, sockets, deaf, announcer }
     }
 
     /// Whether the kernel side has said which interfaces there are; loopback always is one.
@@ -51,10 +52,11 @@ impl Lan {
         let Some(index) = index else { return };
         if !self.interfaces.values().any(|it| it.index == index) {
             self.sockets.retain(|(socket_index, _), _| *socket_index != index);
+            self.deaf.retain(|(socket_index, _)| *socket_index != index);
         }
     }
 
-    /// Makes sure that there is a socket. Opened again at the next interface event if it fails.
+    /// Makes sure that there is a socket, if there is an interface.
     pub(super) fn listen(&mut self, interface: &str, family: Family) -> Option<SocketKey> {
         let state = self.interfaces.get(interface)?;
         let key = (state.index, family);
@@ -62,15 +64,52 @@ impl Lan {
             match VrrpSocket::open(interface, state.index, family) {
                 Ok(socket) => {
                     info!(interface, "listening for adverts");
+                    self.deaf.remove(&key);
                     self.sockets.insert(key, socket);
                 }
                 Err(error) => {
-                    warn!(interface, %error, "cannot open the VRRP socket: needs CAP_NET_RAW");
+                    if self.deaf.insert(key) {
+                        warn!(interface, %error, "cannot open the VRRP socket; trying again");
+                    }
                     return None;
                 }
             }
         }
         Some(key)
+    }
+
+    /// Why an instance on this interface can neither hear nor speak; `None` when it can.
+    pub(super) fn obstacle(
+        &self,
+        interface: &str,
+        family: Family,
+        named: Option<IpAddr>,
+    ) -> Option<String> {
+        let Some(state) = self.interfaces.get(interface) else {
+            return Some(format!("interface {interface} does not exist"));
+        };
+        if !state.running {
+            return Some(format!("interface {interface} is down"));
+        }
+        if !self.sockets.contains_key(&(state.index, family)) {
+            return Some(format!("cannot listen for adverts on {interface}"));
+        }
+        if self.source(interface, family, named).is_some() {
+            return None;
+        }
+        let version = match family {
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        };
+        Some(match named {
+            Some(named) => format!("source address {named} is not on {interface}"),
+            None => format!("interface {interface} has no {version} address"),
+        })
+    }
+
+    /// Whether a socket is missing that may be opened later.
+    pub(super) fn is_deaf(&self) -> bool {
+        !self.deaf.is_empty()
     }
 
     /// Closes sockets that no instance uses.
@@ -126,14 +165,6 @@ impl Lan {
         match named {
             Some(named) => own.find(|address| *address == named),
             None => own.find(|address| Family::of(*address) == family),
-        }
-    }
-
-    pub(super) fn link(&self, interface: &str) -> LinkState {
-        match self.interfaces.get(interface) {
-            None => LinkState::Absent,
-            Some(state) if state.running => LinkState::Running,
-            Some(_) => LinkState::Down,
         }
     }
 

@@ -18,6 +18,7 @@ mod prepare;
 mod report;
 mod resume;
 mod wake;
+mod warnings;
 
 pub use self::event_loop::{Options, spawn};
 pub use self::handle::{Command, Node, NodeStopped, Notice, Notices};

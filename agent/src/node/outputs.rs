@@ -2,16 +2,16 @@
 
 use super::event_loop::EventLoop;
 use super::handle::Notice;
-use super::instance::{Instance, state};
+use super::instance::{Instance, Leaving, state};
 use super::lan::{self, Lan};
-use crate::net::Request;
+use crate::net::{Request, RequestError};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use tracing::{debug, info, warn};
 use vipfleet_model::Name;
 use vipfleet_model::report::TransitionRecord;
-use vipfleet_vrrp::{Custody, Destination, Output, ResignReason, Transition, Transmission};
-use vipfleet_vrrp::{Discard, Reason};
+use vipfleet_vrrp::{Custody, Destination, Output, Reason, ResignReason};
+use vipfleet_vrrp::{StateName, Transition, Transmission};
 
 impl EventLoop {
     /// Drains one router and files its next deadline. Called after every call into it.
@@ -23,12 +23,11 @@ impl EventLoop {
             stopped |= output == Output::Stopped;
             self.perform(name, output);
         }
-        let Some(instance) = self.instances.get(name) else { return };
-        if stopped && instance.leaving {
-            self.remove(name);
-        } else {
-            let next = instance.router.next_deadline();
-            self.deadlines.set(name, next);
+        let Some(instance) = self.instances.get_mut(name) else { return };
+        self.deadlines.set(name, instance.router.next_deadline());
+        if stopped && instance.leaving == Leaving::Resigned {
+            instance.leaving = Leaving::LetGo;
+            self.remove_if_gone(name);
         }
     }
 
@@ -44,11 +43,9 @@ impl EventLoop {
             Output::Discarded { source, why } => {
                 instance.counters.discard(why);
                 debug!(instance = %name, %source, why = why.name(), "advert discarded");
-                self.dirty |= why != Discard::OwnAddress;
             }
             Output::Warn(warning) => {
                 let text = warning.to_string();
-                instance.warn(text.clone());
                 self.notice(Notice::Warning { instance: Some(name.clone()), text });
                 self.dirty = true;
             }
@@ -58,11 +55,25 @@ impl EventLoop {
 
     pub(super) fn take_custody(&mut self, name: &Name, custody: Custody) {
         let Some(instance) = self.instances.get_mut(name) else { return };
-        let desire = instance.desire(custody);
+        self.serial += 1;
+        let desire = instance.desire(self.serial, custody);
         self.dirty = true;
-        if let Err(error) = self.net.request(Request::Desire(desire)) {
-            let text = format!("the kernel side did not take custody {custody:?}: {error}");
-            self.notice(Notice::Warning { instance: Some(name.clone()), text });
+        self.ask(Request::Desire(desire));
+    }
+
+    /// Asks the kernel side, now or with the rest of the change that is being made.
+    pub(super) fn ask(&mut self, request: Request) {
+        match &mut self.together {
+            Some(requests) => requests.push(request),
+            None => self.ask_all([request]),
+        }
+    }
+
+    pub(super) fn ask_all(&mut self, requests: impl IntoIterator<Item = Request>) {
+        // One that has ended has said so; one that was told to end lets go of everything.
+        if let Err(error @ RequestError::Full(_)) = self.net.request_all(requests) {
+            let text = format!("the kernel does not follow: {error}");
+            self.notice(Notice::Warning { instance: None, text });
         }
     }
 
@@ -74,36 +85,50 @@ impl EventLoop {
     }
 
     fn changed(&mut self, name: &Name, transition: Transition) {
+        let Transition { from, to, reason, .. } = transition;
+        let ends = matches!(reason, Reason::Resigned(ResignReason::Stop | ResignReason::Removed));
+        self.record(name, (from, to), reason.to_string(), ends);
+    }
+
+    /// Tells the world of a change of state.
+    pub(super) fn record(
+        &mut self,
+        name: &Name,
+        (from, to): (StateName, StateName),
+        reason: String,
+        ends: bool,
+    ) {
         let Some(instance) = self.instances.get_mut(name) else { return };
+        let priority = instance.router.effective_priority();
+        info!(instance = %name, %from, %to, %reason, %priority, "state changed");
         let at = Timestamp::now().to_string();
-        let reason = transition.reason.to_string();
-        info!(
-            instance = %name, from = %transition.from, to = %transition.to, reason = %reason,
-            priority = %instance.router.effective_priority(), "state changed"
-        );
         instance.since.clone_from(&at);
         instance.reason.clone_from(&reason);
-        let stopping = transition.reason == Reason::Resigned(ResignReason::Stop);
         let record = TransitionRecord {
             sequence: 0,
             at,
             instance: name.clone(),
-            from: state(transition.from),
-            to: state(transition.to),
+            from: state(from),
+            to: state(to),
             reason,
-            effective_priority: instance.router.effective_priority().get(),
-            lost_before: 0,
+            effective_priority: priority.get(),
+            lost_before: self.transitions_lost,
         };
         let notify = instance.prepared.assigned.notify.clone();
         self.dirty = true;
-        self.notice(Notice::Transition { record, notify, stopping });
+        self.notice(Notice::Transition { record, notify, ends });
     }
 
-    /// Never waits: a supervisor that is behind loses notices and is told how many.
+    /// Never waits: a supervisor that is behind loses notices and learns how many transitions.
     pub(super) fn notice(&mut self, notice: Notice) {
-        if let Err(error) = self.notices.try_send(notice) {
-            self.notices_lost += 1;
-            warn!(%error, lost = self.notices_lost, "a notice of the VRRP thread is lost");
+        let is_transition = matches!(notice, Notice::Transition { .. });
+        match (self.notices.try_send(notice), is_transition) {
+            (Ok(()), true) => self.transitions_lost = 0,
+            (Ok(()), false) => {}
+            (Err(error), _) => {
+                self.transitions_lost += u64::from(is_transition);
+                warn!(%error, "a notice of the VRRP thread is lost");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From an assignment to what the loop can run. Pure; all refusals happen here, so that applying
 //! cannot fail halfway.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vipfleet_model::assignment::AssignedInstance;
 use vipfleet_model::{Assignment, Name, VirtualAddress};
@@ -13,6 +13,8 @@ pub struct Prepared {
     pub generation: u64,
     pub hash: String,
     pub instances: BTreeMap<Name, PreparedInstance>,
+    /// Results of others are none of this assignment's business.
+    pub checks: BTreeSet<Name>,
 }
 
 /// One instance, ready to run.
@@ -58,7 +60,8 @@ pub fn prepare(generation: u64, hash: String, assignment: Assignment) -> Result<
             return Err(unfit("name", "there are two instances of this name".into()));
         }
     }
-    Ok(Prepared { generation, hash, instances })
+    let checks = assignment.checks.into_iter().map(|check| check.name).collect();
+    Ok(Prepared { generation, hash, instances, checks })
 }
 
 fn prepare_instance(

@@ -19,7 +19,7 @@ impl EventLoop {
         if (self.dirty && age >= PACE) || age >= REFRESH {
             self.published = now;
             self.dirty = false;
-            let report = self.node_report();
+            let report = self.node_report(now);
             self.report.send_replace(report);
         }
     }
@@ -29,8 +29,7 @@ impl EventLoop {
         self.published + if self.dirty { PACE } else { REFRESH }
     }
 
-    fn node_report(&self) -> NodeReport {
-        let staying = self.instances.values().filter(|instance| !instance.leaving);
+    fn node_report(&self, now: Time) -> NodeReport {
         let checks = self.checks.iter().map(|(name, state)| CheckReport {
             name: name.clone(),
             status: state.status,
@@ -40,19 +39,22 @@ impl EventLoop {
         NodeReport {
             generation: self.generation,
             hash: self.hash.clone(),
-            settled: self.instances.values().all(|it| it.kernel.settled && !it.leaving),
-            instances: staying.map(super::instance::Instance::report).collect(),
+            settled: self.reconciled
+                && self.instances.values().all(|it| it.kernel.settled && !it.is_leaving()),
+            instances: self.instances.values().map(|instance| instance.report(now)).collect(),
             checks: checks.collect(),
         }
     }
 
-    /// Publishes the facts if they differ from what was published.
+    /// Publishes the facts if they differ from what was published, and the first ones in any
+    /// case: a host without a LAN is a fact too.
     pub(super) fn publish_facts(&mut self) {
         let facts = self.lan.facts(&self.node);
+        let first = !std::mem::replace(&mut self.facts_known, true);
         self.facts.send_if_modified(|published| {
             let differs = *published != facts;
             *published = facts;
-            differs
+            differs || first
         });
     }
 }

@@ -4,9 +4,10 @@
 
 use crate::net::{LeaseTerms, Leftover};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
-use vipfleet_model::Name;
-use vipfleet_vrrp::Config;
+use std::time::Duration;
+use vipfleet_model::{Name, VirtualAddress};
+
+use super::prepare::PreparedInstance;
 
 /// What the former incarnation left in the state dir, and what of it the kernel still shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,44 +18,66 @@ pub struct Former {
     pub masters: Vec<Name>,
 }
 
-/// True when `name` was MASTER in this boot and every one of its addresses was renewed less than
-/// `down_adverts × interval` ago: any backup's master-down interval is longer by its skew.
+/// What the kernel shows of a former incarnation.
+#[derive(Debug)]
+pub(super) struct Inventory {
+    pub(super) leftovers: Vec<Leftover>,
+    /// How long ago it was taken.
+    pub(super) age: Duration,
+}
+
+/// True when the instance was MASTER in this boot and every one of its addresses was renewed less
+/// than `down_adverts × interval` ago: any backup's master-down interval is longer by its skew.
 pub(super) fn may_resume(
-    name: &Name,
-    config: &Config,
+    instance: &PreparedInstance,
     lease: LeaseTerms,
     former: &Former,
     boot_id: &str,
-    leftovers: &[Leftover],
+    inventory: &Inventory,
 ) -> bool {
+    let config = &instance.config;
     let patience = config.interval * u32::from(config.down_adverts);
     // What the lease has used up is how long ago it was renewed, at most.
-    let age = |leftover: &Leftover| lease.valid().saturating_sub(leftover.remaining);
-    let recent = |address: &IpAddr| {
-        leftovers.iter().any(|it| it.address.addr() == *address && age(it) < patience)
+    let age = |left: &Leftover| lease.valid().saturating_sub(left.remaining) + inventory.age;
+    let recent = |wanted: &VirtualAddress| {
+        let interface = wanted.dev.as_deref().unwrap_or(&instance.assigned.interface);
+        let is_it =
+            |left: &&Leftover| left.interface == interface && left.address == wanted.address;
+        inventory.leftovers.iter().filter(is_it).any(|left| age(left) < patience)
     };
+    let addresses = &instance.assigned.virtual_addresses;
     former.boot_id == boot_id
-        && former.masters.contains(name)
-        && !config.addresses.is_empty()
-        && config.addresses.iter().all(recent)
+        && former.masters.contains(&instance.assigned.name)
+        && !addresses.is_empty()
+        && addresses.iter().all(recent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-    use vipfleet_model::Assignment;
+    use crate::node::prepare;
     use vipfleet_model::keepalived::{self, NoSources, Options};
 
     /// VRID 51 at 1 s adverts and priority 100: a lease of 5 s, patience of 3 s.
-    fn resumes(former: &Former, boot_id: &str, leftovers: &[Leftover]) -> bool {
-        let text = b"vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority 100\n \
+    fn resumes_after(
+        age: Duration,
+        former: &Former,
+        boot_id: &str,
+        leftovers: Vec<Leftover>,
+    ) -> bool {
+        let text =
+            b"vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority 100\n \
             virtual_ipaddress { 192.0.2.10 }\n}\n";
         let (host, _) = keepalived::parse("k.conf", text, &NoSources, &Options::default());
-        let (Assignment { instances, .. }, _) = keepalived::assignment(&host);
-        let config = instances[0].engine_config().unwrap();
+        let (assignment, _) = keepalived::assignment(&host);
+        let prepared = prepare(1, String::new(), assignment).unwrap();
         let lease = LeaseTerms { master_down: Duration::from_millis(3609) };
-        may_resume(&instances[0].name, &config, lease, former, boot_id, leftovers)
+        let instance = prepared.instances.values().next().unwrap();
+        may_resume(instance, lease, former, boot_id, &Inventory { leftovers, age })
+    }
+
+    fn resumes(former: &Former, boot_id: &str, leftovers: Vec<Leftover>) -> bool {
+        resumes_after(Duration::ZERO, former, boot_id, leftovers)
     }
 
     fn former() -> Former {
@@ -71,20 +94,32 @@ mod tests {
 
     #[test]
     fn a_master_that_was_renewed_within_three_intervals_carries_on() {
-        assert!(resumes(&former(), "b1", &[left(4)]));
-        assert!(resumes(&former(), "b1", &[left(3)]));
+        assert!(resumes(&former(), "b1", vec![left(4)]));
+        assert!(resumes(&former(), "b1", vec![left(3)]));
     }
 
     #[test]
     fn one_that_was_away_longer_does_not() {
-        assert!(!resumes(&former(), "b1", &[left(2)]));
+        assert!(!resumes(&former(), "b1", vec![left(2)]));
+    }
+
+    #[test]
+    fn what_was_seen_long_ago_says_nothing_of_now() {
+        assert!(resumes_after(Duration::from_secs(1), &former(), "b1", vec![left(4)]));
+        assert!(!resumes_after(Duration::from_secs(2), &former(), "b1", vec![left(4)]));
+    }
+
+    #[test]
+    fn the_address_on_another_interface_is_another_address() {
+        let elsewhere = Leftover { interface: "eth1".into(), ..left(4) };
+        assert!(!resumes(&former(), "b1", vec![elsewhere]));
     }
 
     #[test]
     fn an_address_alone_proves_nothing() {
-        assert!(!resumes(&Former::default(), "b1", &[left(4)]));
-        assert!(!resumes(&Former { masters: Vec::new(), ..former() }, "b1", &[left(4)]));
-        assert!(!resumes(&former(), "another boot", &[left(4)]));
-        assert!(!resumes(&former(), "b1", &[]));
+        assert!(!resumes(&Former::default(), "b1", vec![left(4)]));
+        assert!(!resumes(&Former { masters: Vec::new(), ..former() }, "b1", vec![left(4)]));
+        assert!(!resumes(&former(), "another boot", vec![left(4)]));
+        assert!(!resumes(&former(), "b1", vec![]));
     }
 }

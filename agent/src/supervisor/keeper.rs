@@ -1,12 +1,18 @@
 //! Writes what must survive the agent, off the async threads, coalesced: a burst of transitions
-//! costs one write of the latest state.
+//! costs one write of the latest state. What cannot be written is tried again until it can.
 
-use crate::cache::StateDir;
+use crate::cache::{CachedAssignment, StateDir};
 use crate::node::Former;
 use crate::outbox::Outbox;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{Notify, watch};
-use tracing::warn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+/// The last good assignment.
+pub(super) const ASSIGNMENT: &str = "assignment.json";
 
 /// Which instances this node is MASTER of.
 pub(super) const MASTERS: &str = "masters.json";
@@ -14,70 +20,123 @@ pub(super) const MASTERS: &str = "masters.json";
 /// Transitions that no server has acknowledged.
 pub(super) const OUTBOX: &str = "outbox.json";
 
+/// Between two attempts at a disk that refuses.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// A disk that hangs does not keep a stopping agent for longer.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What is not on disk yet.
+#[derive(Debug, Default)]
+struct Unwritten {
+    assignment: Option<CachedAssignment>,
+    masters: Option<Former>,
+    outbox: bool,
+}
+
 /// Handle on the writer.
 pub(super) struct Keeper {
-    masters: watch::Sender<Option<Former>>,
-    outbox: watch::Sender<u64>,
-    end: Arc<Notify>,
-    writer: tokio::task::JoinHandle<()>,
+    unwritten: Arc<Mutex<Unwritten>>,
+    changed: Arc<Notify>,
+    end: CancellationToken,
+    writer: JoinHandle<()>,
 }
 
 impl Keeper {
     pub(super) fn start(state: Arc<StateDir>, outbox: Arc<Mutex<Outbox>>) -> Self {
-        let (masters, masters_seen) = watch::channel(None);
-        let (outbox_changes, outbox_seen) = watch::channel(0);
-        let end = Arc::new(Notify::new());
-        let files = Files { state, outbox, masters_seen, outbox_seen };
-        let writer = tokio::spawn(files.keep(Arc::clone(&end)));
-        Self { masters, outbox: outbox_changes, end, writer }
+        let (unwritten, changed) = <(Arc<Mutex<Unwritten>>, Arc<Notify>)>::default();
+        let end = CancellationToken::new();
+        let files = Files { state, outbox, unwritten: Arc::clone(&unwritten) };
+        let writer = tokio::spawn(files.keep(Arc::clone(&changed), end.clone()));
+        Self { unwritten, changed, end, writer }
+    }
+
+    pub(super) fn assignment(&self, assignment: CachedAssignment) {
+        lock(&self.unwritten).assignment = Some(assignment);
+        self.changed.notify_one();
     }
 
     pub(super) fn masters(&self, former: Former) {
-        self.masters.send_replace(Some(former));
+        lock(&self.unwritten).masters = Some(former);
+        self.changed.notify_one();
     }
 
     pub(super) fn outbox_changed(&self) {
-        self.outbox.send_modify(|count| *count += 1);
+        lock(&self.unwritten).outbox = true;
+        self.changed.notify_one();
     }
 
-    /// Returns when everything is written.
+    /// Returns when everything is written, or cannot be.
     pub(super) async fn flush(self) {
-        self.end.notify_one();
-        self.writer.await.ok();
+        self.end.cancel();
+        if tokio::time::timeout(FLUSH_LIMIT, self.writer).await.is_err() {
+            error!("the state dir does not answer; a restart may know less");
+        }
     }
 }
 
 struct Files {
     state: Arc<StateDir>,
     outbox: Arc<Mutex<Outbox>>,
-    masters_seen: watch::Receiver<Option<Former>>,
-    outbox_seen: watch::Receiver<u64>,
+    unwritten: Arc<Mutex<Unwritten>>,
 }
 
 impl Files {
-    async fn keep(mut self, end: Arc<Notify>) {
+    async fn keep(self, changed: Arc<Notify>, end: CancellationToken) {
+        let files = Arc::new(self);
+        let mut failed = false;
         loop {
-            let last = tokio::select! {
-                Ok(()) = self.masters_seen.changed() => false,
-                Ok(()) = self.outbox_seen.changed() => false,
-                () = end.notified() => true,
+            let ending = tokio::select! {
+                () = changed.notified() => false,
+                () = tokio::time::sleep(RETRY), if failed => false,
+                () = end.cancelled() => true,
             };
-            self.masters_seen.mark_unchanged();
-            self.outbox_seen.mark_unchanged();
-            let masters = self.masters_seen.borrow().clone();
-            let outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let state = Arc::clone(&self.state);
-            let write = move || {
-                let masters = masters.map_or(Ok(()), |masters| state.write(MASTERS, &masters));
-                masters.and(state.write(OUTBOX, &outbox))
-            };
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(write).await {
-                let cause = super::chain(&error);
-                warn!(error = %cause, "state is not kept; a restart may know less");
+            let files = Arc::clone(&files);
+            let failures = tokio::task::spawn_blocking(move || files.write()).await;
+            let failures = failures.unwrap_or_default();
+            match (failures.is_empty(), failed) {
+                (false, false) => {
+                    for cause in &failures {
+                        error!(%cause, "state is not kept; a restart would know less; trying again");
+                    }
+                }
+                (true, true) => info!("state is kept again"),
+                (true, false) | (false, true) => {}
             }
-            if last {
+            failed = !failures.is_empty();
+            if ending {
                 return;
             }
         }
     }
+
+    /// Writes what is due; what fails stays due, unless there is something newer by then.
+    fn write(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        let due = std::mem::take(&mut *lock(&self.unwritten));
+        if let Some(assignment) = due.assignment
+            && let Err(error) = self.state.write(ASSIGNMENT, &assignment)
+        {
+            failures.push(super::chain(&error));
+            lock(&self.unwritten).assignment.get_or_insert(assignment);
+        }
+        if let Some(masters) = due.masters
+            && let Err(error) = self.state.write(MASTERS, &masters)
+        {
+            failures.push(super::chain(&error));
+            lock(&self.unwritten).masters.get_or_insert(masters);
+        }
+        let outbox = due.outbox.then(|| lock(&self.outbox).clone());
+        if let Some(outbox) = outbox
+            && let Err(error) = self.state.write(OUTBOX, &outbox)
+        {
+            failures.push(super::chain(&error));
+            lock(&self.unwritten).outbox = true;
+        }
+        failures
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

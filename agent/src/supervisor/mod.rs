@@ -1,41 +1,38 @@
 //! Joins the parts of the agent on the async runtime: assignments to checks and the VRRP thread,
-//! transitions to hooks, log and outbox, signals to all. The data plane never waits for it.
+//! transitions to hooks, log and outbox, signals to all. The data plane never waits for it, and
+//! it never waits for a disk.
+//!
+//! This file puts the parts together; `serve` is the loop, `assignments` what runs and why.
 
+mod assignments;
 mod keeper;
 mod relay;
+mod serve;
+mod signals;
 
 use self::keeper::Keeper;
-use crate::cache::{CacheError, CachedAssignment, StateDir};
+use self::signals::Signals;
+use crate::cache::{CacheError, StateDir};
 use crate::checks::{Checks, ExecPolicy};
-use crate::hooks::{HookState, Hooks};
-use crate::local_api::{self, LocalApi, Mode};
+use crate::hooks::Hooks;
+use crate::local_api::{self, LocalApi, Mode, SocketFile};
 use crate::net::{self, Heartbeat, Net};
-use crate::node::{self, Command, Former, Node, Notice, Notices};
+use crate::node::{self, Former, Node, Notices};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::standalone::{self, ConfigFile};
-use crate::uplink::fence::Origin;
-use crate::uplink::{self, FromServer, Offer, Rejected, Running, Shared};
+use crate::uplink::{self, FromServer, Running, Shared};
 use anyhow::Context as _;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use std::time::{Duration, SystemTime};
+use tokio::net::UnixListener;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tonic::transport::Endpoint;
+use tracing::warn;
 use vipfleet_model::keepalived::Lvs;
-use vipfleet_model::report::InstanceState;
-use vipfleet_model::{Assignment, Name};
-
-/// File of the last good assignment in the state dir.
-const ASSIGNMENT: &str = "assignment.json";
-
-/// Above the engine's own limit for a handover (30 s), below systemd's TimeoutStopSec.
-const STOP_LIMIT: Duration = Duration::from_secs(35);
-
-/// How long hooks of a stopping agent may take.
-const HOOKS_LIMIT: Duration = Duration::from_secs(5);
+use vipfleet_model::{Assignment, Findings, Name};
 
 /// Runs the agent until it is told to stop.
 pub fn run(options: Options) -> anyhow::Result<()> {
@@ -45,7 +42,11 @@ pub fn run(options: Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the async runtime")?;
-    let outcome = runtime.block_on(async { Supervisor::start(options).await?.serve().await });
+    let outcome = runtime.block_on(async {
+        // First of all: an early signal must not kill what has touched the kernel already.
+        let signals = Signals::catch().context("cannot catch signals")?;
+        Supervisor::start(options).await?.serve(signals).await
+    });
     // A blocking task that hangs (a dead disk) must not keep a stopped agent alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     outcome
@@ -58,7 +59,6 @@ struct Supervisor {
     checks: Checks,
     hooks: Hooks,
     keeper: Keeper,
-    state: Arc<StateDir>,
     outbox: Arc<Mutex<Outbox>>,
     outbox_grew: Arc<Notify>,
     running: watch::Sender<Running>,
@@ -67,6 +67,8 @@ struct Supervisor {
     boot_id: String,
     masters: BTreeSet<Name>,
     stop: CancellationToken,
+    /// Removed when the agent ends.
+    _socket: SocketFile,
 }
 
 /// Where assignments come from.
@@ -75,80 +77,95 @@ enum Source {
     Config(ConfigFile),
 }
 
-impl Supervisor {
-    async fn start(options: Options) -> anyhow::Result<Self> {
+/// What comes from outside, read and checked before anything is touched.
+struct Outside {
+    source: Source,
+    endpoints: Vec<Endpoint>,
+    /// What the file says; `None` with a server.
+    config: Option<(Assignment, Findings)>,
+    state: Arc<StateDir>,
+    listener: UnixListener,
+    socket: SocketFile,
+    boot_id: String,
+}
+
+impl Outside {
+    async fn read(options: &Options) -> anyhow::Result<Self> {
+        let endpoints = options.server.iter().map(|url| uplink::endpoint(url));
+        let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
+        let source = source(options);
+        let config = match &source {
+            Source::Server => None,
+            Source::Config(file) => Some(standalone::read(file)?),
+        };
         let state = Arc::new(StateDir::open(&options.state_dir)?);
+        let (listener, socket) = local_api::bind(&options.socket).await.with_context(|| {
+            format!("cannot open the local API at {}", options.socket.display())
+        })?;
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .context("cannot read the boot id")?
             .trim()
             .to_owned();
+        Ok(Self { source, endpoints, config, state, listener, socket, boot_id })
+    }
+}
+
+impl Supervisor {
+    async fn start(options: Options) -> anyhow::Result<Self> {
+        let outside = Outside::read(&options).await?;
+        let Outside { source, endpoints, config, state, listener, socket, boot_id } = outside;
         let name = options.node.clone().unwrap_or_else(host_name);
         let former = recover(state.read::<Former>(keeper::MASTERS)).unwrap_or_default();
-        let outbox = recover(state.read::<Outbox>(keeper::OUTBOX)).unwrap_or_default();
-        let heartbeat = Arc::new(Heartbeat::new());
-        let net_options = net::Options {
-            state_dir: options.state_dir.clone(),
-            heartbeat: Arc::clone(&heartbeat),
+        let mut outbox = recover(state.read::<Outbox>(keeper::OUTBOX)).unwrap_or_default();
+        outbox.continue_above(SystemTime::now());
+        let masters = match former.boot_id == boot_id {
+            true => former.masters.iter().cloned().collect(),
+            false => BTreeSet::new(),
         };
-        let (net, net_events) = Net::spawn(net_options)
-            .context("cannot start the kernel side: the agent needs CAP_NET_ADMIN")?;
-        let (node, notices, _thread) = node::spawn(node::Options {
-            node: name.clone(),
-            boot_id: boot_id.clone(),
-            former,
-            net,
-            net_events,
-            heartbeat,
-        })
-        .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
-        let source = match options.config.clone() {
-            None => Source::Server,
-            Some(path) => Source::Config(ConfigFile {
-                path,
-                config_id: options.config_id.clone(),
-                lvs: if options.ignore_lvs { Lvs::Ignore } else { Lvs::Refuse },
-            }),
-        };
+        let (node, notices) = start_node(&options, &name, &boot_id, former)?;
         let policy = match source {
             Source::Server => ExecPolicy::ServerPushed { exec_dir: options.exec_dir.clone() },
             Source::Config(_) => ExecPolicy::StandAlone,
         };
-        let checks = Checks::new(policy.clone(), relay::to_node(node.clone()));
         let outbox = Arc::new(Mutex::new(outbox));
-        let keeper = Keeper::start(Arc::clone(&state), Arc::clone(&outbox));
         let (heard, from_server) = mpsc::channel(16);
-        let supervisor = Self {
+        let cached = match source {
+            Source::Server => recover(state.read(keeper::ASSIGNMENT)),
+            Source::Config(_) => None,
+        };
+        let mut supervisor = Self {
             source,
+            checks: Checks::new(policy.clone(), relay::to_node(node.clone())),
             node,
             notices,
-            checks,
             hooks: Hooks::new(policy),
-            keeper,
-            state,
+            keeper: Keeper::start(state, Arc::clone(&outbox)),
             outbox,
             outbox_grew: Arc::default(),
             running: watch::Sender::new(Running::default()),
             connected_to: watch::Sender::new(String::new()),
             from_server,
             boot_id,
-            masters: BTreeSet::new(),
+            masters,
             stop: CancellationToken::new(),
+            _socket: socket,
         };
-        supervisor.open(options, name, heard).await
+        match config {
+            Some((assignment, findings)) => supervisor.begin(assignment, &findings).await?,
+            None => supervisor.resume_cached(cached).await,
+        }
+        supervisor.open(name, listener, endpoints, heard);
+        Ok(supervisor)
     }
 
-    /// Starts what others can see: the local API, the first assignment, the uplink.
-    async fn open(
-        mut self,
-        options: Options,
+    /// Starts what others can see: the local API and, with servers, the uplink.
+    fn open(
+        &self,
         name: Name,
+        listener: UnixListener,
+        endpoints: Vec<Endpoint>,
         heard: mpsc::Sender<FromServer>,
-    ) -> anyhow::Result<Self> {
-        let endpoints = options.server.iter().map(|url| uplink::endpoint(url));
-        let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
-        let listener = local_api::bind(&options.socket).await.with_context(|| {
-            format!("cannot open the local API at {}", options.socket.display())
-        })?;
+    ) {
         let api = LocalApi {
             node: name.clone(),
             mode: if endpoints.is_empty() { Mode::Config } else { Mode::Server },
@@ -158,218 +175,55 @@ impl Supervisor {
             outbox: Arc::clone(&self.outbox),
         };
         tokio::spawn(local_api::serve(api, listener, self.stop.clone()));
-        match &self.source {
-            Source::Config(file) => {
-                let (assignment, findings) = standalone::read(file)?;
-                findings.iter().for_each(|finding| warn!("{finding}"));
-                let whole = |it: Rejected| anyhow::anyhow!("{}: {}", it.field_path, it.reason);
-                self.take_config(assignment).await.map_err(whole)?;
-            }
-            Source::Server => {
-                self.resume_cached().await;
-                let shared = Shared {
-                    node: name,
-                    boot_id: self.boot_id.clone(),
-                    report: self.node.report.clone(),
-                    facts: self.node.facts.clone(),
-                    running: self.running.subscribe(),
-                    outbox: Arc::clone(&self.outbox),
-                    outbox_grew: Arc::clone(&self.outbox_grew),
-                };
-                tokio::spawn(uplink::run(endpoints, shared, heard, self.stop.clone()));
-            }
+        if endpoints.is_empty() {
+            return;
         }
-        Ok(self)
-    }
-
-    async fn serve(mut self) -> anyhow::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
-            warn!(%error, "cannot tell systemd that the agent is ready");
-        }
-        info!("ready");
-        loop {
-            tokio::select! {
-                notice = self.notices.recv() => match notice {
-                    Some(Notice::Stopped) | None => anyhow::bail!("the VRRP thread ended"),
-                    Some(notice) => self.heed(notice),
-                },
-                Some(message) = self.from_server.recv() => self.take(message).await,
-                Some(()) = hangup.recv() => self.reload().await,
-                () = either(&mut terminate, &mut interrupt) => return self.finish().await,
-            }
-        }
-    }
-
-    /// Make before break: the VRRP thread ends when every successor was heard, or its limit came.
-    async fn finish(mut self) -> anyhow::Result<()> {
-        info!("stopping");
-        sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
-        self.node.send(Command::Stop).await?;
-        let ended = tokio::time::timeout(STOP_LIMIT, async {
-            while let Some(notice) = self.notices.recv().await {
-                match notice {
-                    Notice::Stopped => break,
-                    notice => self.heed(notice),
-                }
-            }
-        });
-        let in_time = ended.await.is_ok();
-        self.stop.cancel();
-        self.hooks.drain(HOOKS_LIMIT).await;
-        self.checks.stop().await;
-        self.keeper.flush().await;
-        if in_time { Ok(()) } else { anyhow::bail!("not every VIP was let go within 35 s") }
-    }
-
-    /// Something the VRRP thread says once.
-    fn heed(&mut self, notice: Notice) {
-        match notice {
-            Notice::Transition { record, notify, stopping } => {
-                let instance = record.instance.clone();
-                let is_master = record.to == InstanceState::Master;
-                let changed = match is_master {
-                    true => self.masters.insert(instance.clone()),
-                    false => self.masters.remove(&instance),
-                };
-                if changed {
-                    let masters = self.masters.iter().cloned().collect();
-                    self.keeper.masters(Former { boot_id: self.boot_id.clone(), masters });
-                }
-                if let Some(state) = HookState::of(record.to, stopping) {
-                    self.hooks.state_changed(&instance, &notify, state, record.effective_priority);
-                }
-                lock(&self.outbox).push(record);
-                self.keeper.outbox_changed();
-                self.outbox_grew.notify_one();
-            }
-            Notice::Warning { instance: Some(instance), text } => warn!(%instance, "{text}"),
-            Notice::Warning { instance: None, text } => warn!("{text}"),
-            Notice::Stopped => {}
-        }
-    }
-
-    async fn take(&mut self, message: FromServer) {
-        match message {
-            FromServer::Connected { endpoint, fleet_id, epoch } => {
-                info!(server = %endpoint, fleet = %fleet_id, epoch, "connected");
-                self.connected_to.send_replace(endpoint);
-            }
-            FromServer::Disconnected => {
-                self.connected_to.send_replace(String::new());
-            }
-            FromServer::Acknowledged(sequence) => {
-                lock(&self.outbox).acknowledge(sequence);
-                self.keeper.outbox_changed();
-            }
-            FromServer::Offer(Offer { origin, hash, assignment, verdict }) => {
-                let judged = self.run_assignment(origin, hash, assignment).await;
-                self.answer(verdict, judged);
-            }
-        }
-    }
-
-    /// A session that ended meanwhile does not need the verdict.
-    fn answer(&self, verdict: oneshot::Sender<Result<(), Rejected>>, judged: Result<(), Rejected>) {
-        verdict.send(judged).ok();
-    }
-
-    /// Runs what a server assigned and remembers it.
-    async fn run_assignment(
-        &mut self,
-        origin: Origin,
-        hash: String,
-        assignment: Assignment,
-    ) -> Result<(), Rejected> {
-        self.apply(&origin, &hash, assignment.clone()).await?;
-        let cached = CachedAssignment {
-            fleet_id: origin.fleet_id,
-            epoch: origin.epoch,
-            generation: origin.generation,
-            hash,
-            assignment,
+        let shared = Shared {
+            node: name,
+            boot_id: self.boot_id.clone(),
+            report: self.node.report.clone(),
+            facts: self.node.facts.clone(),
+            running: self.running.subscribe(),
+            outbox: Arc::clone(&self.outbox),
+            outbox_grew: Arc::clone(&self.outbox_grew),
         };
-        let state = Arc::clone(&self.state);
-        let written = tokio::task::spawn_blocking(move || state.write(ASSIGNMENT, &cached)).await;
-        if let Ok(Err(error)) = written {
-            // It runs all the same; a restart without a server would run the one before.
-            error!(error = %chain(&error), "the assignment runs but is not cached");
-        }
-        Ok(())
-    }
-
-    /// All or nothing: what cannot run whole leaves everything as it was.
-    async fn apply(
-        &mut self,
-        origin: &Origin,
-        hash: &str,
-        assignment: Assignment,
-    ) -> Result<(), Rejected> {
-        let checks = assignment.checks.clone();
-        let prepared = node::prepare(origin.generation, hash.to_owned(), assignment)
-            .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
-        let ended = |_| Rejected {
-            field_path: String::new(),
-            reason: "the VRRP thread has ended".to_owned(),
-        };
-        let kept: BTreeSet<_> = checks.iter().map(|check| check.name.clone()).collect();
-        let known = self.node.report.borrow().checks.clone();
-        self.checks.configure(checks);
-        self.node.send(Command::Apply(Box::new(prepared))).await.map_err(ended)?;
-        for name in known.into_iter().map(|check| check.name).filter(|name| !kept.contains(name)) {
-            self.node.send(Command::ForgetCheck { name }).await.map_err(ended)?;
-        }
-        self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
-        Ok(())
-    }
-
-    async fn take_config(&mut self, assignment: Assignment) -> Result<(), Rejected> {
-        let generation = self.running.borrow().origin.generation + 1;
-        let hash = assignment.hash();
-        let origin = Origin { fleet_id: String::new(), epoch: 0, generation };
-        self.apply(&origin, &hash, assignment).await
-    }
-
-    /// What ran last goes on, whether a server is there or not.
-    async fn resume_cached(&mut self) {
-        let Some(cached) = recover(self.state.read::<CachedAssignment>(ASSIGNMENT)) else {
-            return info!("no assignment yet: waiting for a server");
-        };
-        let CachedAssignment { fleet_id, epoch, generation, hash, assignment } = cached;
-        info!(generation, "running the last assignment");
-        let origin = Origin { fleet_id, epoch, generation };
-        if let Err(rejected) = self.apply(&origin, &hash, assignment).await {
-            error!(reason = %rejected.reason, "the cached assignment does not run any more");
-        }
-    }
-
-    /// SIGHUP: a file that is refused leaves everything as it was.
-    async fn reload(&mut self) {
-        let Source::Config(file) = &self.source else {
-            return info!("nothing to reload: the server pushes changes by itself");
-        };
-        match standalone::read(file) {
-            Ok((assignment, findings)) => {
-                findings.iter().for_each(|finding| warn!("{finding}"));
-                match self.take_config(assignment).await {
-                    Ok(()) => info!("configuration reloaded"),
-                    Err(it) => error!("not reloaded: {}: {}", it.field_path, it.reason),
-                }
-            }
-            Err(error) => {
-                error.to_string().lines().for_each(|line| error!("not reloaded: {line}"));
-            }
-        }
+        tokio::spawn(uplink::run(endpoints, shared, heard, self.stop.clone()));
     }
 }
 
-async fn either(one: &mut Signal, other: &mut Signal) {
-    tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
+fn source(options: &Options) -> Source {
+    match options.config.clone() {
+        None => Source::Server,
+        Some(path) => Source::Config(ConfigFile {
+            path,
+            config_id: options.config_id.clone(),
+            lvs: if options.ignore_lvs { Lvs::Ignore } else { Lvs::Refuse },
+        }),
     }
+}
+
+/// The two threads of the data plane.
+fn start_node(
+    options: &Options,
+    name: &Name,
+    boot_id: &str,
+    former: Former,
+) -> anyhow::Result<(Node, Notices)> {
+    let heartbeat = Arc::new(Heartbeat::new());
+    let net_options =
+        net::Options { state_dir: options.state_dir.clone(), heartbeat: Arc::clone(&heartbeat) };
+    let (net, net_events) = Net::spawn(net_options)
+        .context("cannot start the kernel side: the agent needs CAP_NET_ADMIN")?;
+    let (node, notices, _thread) = node::spawn(node::Options {
+        node: name.clone(),
+        boot_id: boot_id.to_owned(),
+        former,
+        net,
+        net_events,
+        heartbeat,
+    })
+    .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
+    Ok((node, notices))
 }
 
 fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {

@@ -1,5 +1,5 @@
 //! How long to wait before the next attempt: full jitter, so that a fleet does not come back to
-//! a restarted server in step.
+//! a restarted server in step. Grows by rounds: one dead endpoint among several is passed by.
 
 use std::time::Duration;
 
@@ -7,25 +7,31 @@ const BASE: Duration = Duration::from_millis(200);
 const CAP: Duration = Duration::from_secs(10);
 
 /// Attempts since the last session that worked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Backoff {
     attempts: u32,
+    /// Attempts that try every endpoint once.
+    round: u32,
 }
 
 impl Backoff {
+    pub(super) fn new(endpoints: usize) -> Self {
+        Self { attempts: 0, round: u32::try_from(endpoints).unwrap_or(u32::MAX).max(1) }
+    }
+
     pub(super) fn reset(&mut self) {
         self.attempts = 0;
     }
 
-    /// Uniform between zero and a ceiling that doubles with each attempt.
+    /// Uniform between zero and a ceiling that doubles with each round.
     pub(super) fn next(&mut self) -> Duration {
-        let ceiling = Self::ceiling(self.attempts);
+        let ceiling = Self::ceiling(self.attempts / self.round);
         self.attempts = self.attempts.saturating_add(1);
         ceiling.mul_f64(fastrand::f64())
     }
 
-    fn ceiling(attempts: u32) -> Duration {
-        BASE.saturating_mul(2_u32.saturating_pow(attempts)).min(CAP)
+    fn ceiling(rounds: u32) -> Duration {
+        BASE.saturating_mul(2_u32.saturating_pow(rounds)).min(CAP)
     }
 }
 
@@ -42,7 +48,13 @@ mod tests {
 
     #[test]
     fn no_wait_is_above_its_ceiling() {
-        let mut backoff = Backoff::default();
+        let mut backoff = Backoff::new(1);
         (0..20).for_each(|attempt| assert!(backoff.next() <= Backoff::ceiling(attempt)));
+    }
+
+    #[test]
+    fn every_endpoint_is_tried_before_the_ceiling_grows() {
+        let mut backoff = Backoff::new(3);
+        (0..30).for_each(|attempt| assert!(backoff.next() <= Backoff::ceiling(attempt / 3)));
     }
 }

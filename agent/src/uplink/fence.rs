@@ -38,18 +38,28 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Admits what is of the same fleet and not older. An equal generation is admitted: it is the
-/// same assignment said again.
-pub fn admit(running: &Origin, offered: &Origin) -> Result<(), Refusal> {
+/// Whether a server may have a session at all: reports and transitions of one fleet are nothing
+/// to another. A node that runs nothing yet joins any.
+pub fn belongs(running: &Origin, fleet_id: &str, epoch: u64) -> Result<(), Refusal> {
     if running.fleet_id.is_empty() {
         return Ok(());
     }
-    if running.fleet_id != offered.fleet_id {
-        let (ours, theirs) = (running.fleet_id.clone(), offered.fleet_id.clone());
+    if running.fleet_id != fleet_id {
+        let (ours, theirs) = (running.fleet_id.clone(), fleet_id.to_owned());
         return Err(Refusal::OtherFleet { ours, theirs });
     }
-    if offered.epoch < running.epoch {
-        return Err(Refusal::OldEpoch { ours: running.epoch, theirs: offered.epoch });
+    if epoch < running.epoch {
+        return Err(Refusal::OldEpoch { ours: running.epoch, theirs: epoch });
+    }
+    Ok(())
+}
+
+/// Admits what is of the same fleet and not older. An equal generation is admitted: it is the
+/// same assignment said again.
+pub fn admit(running: &Origin, offered: &Origin) -> Result<(), Refusal> {
+    belongs(running, &offered.fleet_id, offered.epoch)?;
+    if running.fleet_id.is_empty() {
+        return Ok(());
     }
     if offered.epoch == running.epoch && offered.generation < running.generation {
         let (ours, theirs) = (running.generation, offered.generation);

@@ -9,6 +9,7 @@ mod session;
 use self::backoff::Backoff;
 use self::fence::Origin;
 use crate::outbox::Outbox;
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -85,6 +86,15 @@ pub struct Rejected {
     pub reason: String,
 }
 
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.field_path.as_str() {
+            "" => f.write_str(&self.reason),
+            path => write!(f, "{path}: {}", self.reason),
+        }
+    }
+}
+
 /// What the supervisor hears from the uplink.
 #[derive(Debug)]
 pub enum FromServer {
@@ -99,14 +109,20 @@ pub enum FromServer {
     Disconnected,
 }
 
+/// The first facts come within a moment of the start; a kernel side that says none is no reason
+/// to stay away from the server.
+const FACTS_LIMIT: Duration = Duration::from_secs(5);
+
 /// Runs until cancelled: connects to the endpoints in turn, from a random one on.
 pub async fn run(
     endpoints: Vec<Endpoint>,
-    shared: Shared,
+    mut shared: Shared,
     heard: mpsc::Sender<FromServer>,
     stop: CancellationToken,
 ) {
-    let mut backoff = Backoff::default();
+    // A Hello without interfaces would have the server place nothing here.
+    tokio::time::timeout(FACTS_LIMIT, shared.facts.changed()).await.ok();
+    let mut backoff = Backoff::new(endpoints.len());
     let mut turn = fastrand::usize(..endpoints.len().max(1));
     while !stop.is_cancelled() {
         let Some(endpoint) = endpoints.get(turn % endpoints.len().max(1)) else { return };

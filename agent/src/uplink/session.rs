@@ -2,10 +2,12 @@
 
 use super::fence::{self, Origin};
 use super::{FromServer, Offer, Rejected, Shared};
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 use vipfleet_model::Assignment;
 use vipfleet_proto::v1;
@@ -15,6 +17,12 @@ use vipfleet_proto::v1::session_client::SessionClient;
 
 /// Transitions in one message.
 const BATCH: usize = 256;
+
+/// How long a server may take to answer Hello with Welcome.
+const WELCOME_LIMIT: Duration = Duration::from_secs(10);
+
+/// Least time between two reports on the stream; the first after a quiet time goes at once.
+const PACE: Duration = Duration::from_millis(50);
 
 /// How a session ended.
 #[derive(Debug)]
@@ -35,21 +43,22 @@ pub(super) async fn hold(
         Ok(channel) => channel,
         Err(cause) => return not_yet(innermost(&cause)),
     };
+    let mut shared = shared.clone();
     // Bounded: reports are coalesced before they get here, transitions wait in the outbox.
     let (send, outgoing) = mpsc::channel(8);
-    if send.send(wire(ToServer::Hello(hello(shared)))).await.is_err() {
+    if send.send(wire(ToServer::Hello(hello(&mut shared)))).await.is_err() {
         return not_yet("the stream closed at once".into());
     }
-    let answer = SessionClient::new(channel).connect(ReceiverStream::new(outgoing)).await;
-    let mut incoming = match answer {
-        Ok(answer) => answer.into_inner(),
-        Err(status) => return not_yet(status.message().to_owned()),
+    let greeting = timeout(WELCOME_LIMIT, greet(channel, outgoing)).await;
+    let (welcome, mut incoming) = match greeting {
+        Ok(Ok(greeted)) => greeted,
+        Ok(Err(why)) => return not_yet(why),
+        Err(_) => return not_yet(format!("no Welcome within {WELCOME_LIMIT:?}")),
     };
-    let welcome = match incoming.message().await {
-        Ok(Some(v1::ServerMessage { message: Some(FromWire::Welcome(welcome)) })) => welcome,
-        Ok(_) => return not_yet("the server did not say Welcome".into()),
-        Err(status) => return not_yet(status.message().to_owned()),
-    };
+    let running = shared.running.borrow().origin.clone();
+    if let Err(refusal) = fence::belongs(&running, &welcome.fleet_id, welcome.epoch) {
+        return not_yet(refusal.to_string());
+    }
     let uri = endpoint.uri().to_string();
     info!(server = %uri, replica = %welcome.replica, fleet = %welcome.fleet_id, "session begins");
     let connected = FromServer::Connected {
@@ -60,8 +69,28 @@ pub(super) async fn hold(
     if heard.send(connected).await.is_err() {
         return not_yet("the agent is stopping".into());
     }
-    let mut session = Session { shared: shared.clone(), welcome, send, heard, sent_sequence: 0 };
+    let mut session = Session { shared, welcome, send, heard, sent_sequence: 0 };
     Ended { was_established: true, why: session.serve(&mut incoming).await }
+}
+
+type Greeted = (v1::Welcome, Streaming<v1::ServerMessage>);
+
+async fn greet(
+    channel: Channel,
+    outgoing: mpsc::Receiver<v1::AgentMessage>,
+) -> Result<Greeted, String> {
+    let answer = SessionClient::new(channel).connect(ReceiverStream::new(outgoing)).await;
+    let mut incoming = answer.map_err(|status| status.message().to_owned())?.into_inner();
+    match incoming.message().await {
+        Ok(Some(v1::ServerMessage { message: Some(FromWire::Welcome(welcome)) })) => {
+            Ok((welcome, incoming))
+        }
+        Ok(Some(v1::ServerMessage { message: Some(FromWire::GoAway(away)) })) => {
+            Err(format!("the server sent us away: {}", away.reason))
+        }
+        Ok(_) => Err("the server did not say Welcome".into()),
+        Err(status) => Err(status.message().to_owned()),
+    }
 }
 
 struct Session<'a> {
@@ -78,6 +107,7 @@ impl Session<'_> {
     /// `Notify::notified` and `Streaming::message` lose nothing when another branch wins.
     async fn serve(&mut self, incoming: &mut Streaming<v1::ServerMessage>) -> String {
         self.shared.report.mark_changed();
+        let mut next_report = Instant::now();
         loop {
             if !self.send_transitions().await {
                 return "the stream closed".into();
@@ -95,7 +125,8 @@ impl Session<'_> {
                     Ok(None) => return "the server closed the stream".into(),
                     Err(status) => return innermost(&status),
                 },
-                Ok(()) = self.shared.report.changed() => {
+                Ok(()) = changed_after(&mut self.shared.report, next_report) => {
+                    next_report = Instant::now() + PACE;
                     let report = self.shared.report.borrow_and_update().clone();
                     self.say(ToServer::Report(report.into())).await
                 }
@@ -189,14 +220,23 @@ fn wire(message: ToServer) -> v1::AgentMessage {
     v1::AgentMessage { message: Some(message) }
 }
 
-fn hello(shared: &Shared) -> v1::Hello {
+/// A change, but not before `at`. Cancel safe: nothing is marked as seen before `at`.
+async fn changed_after<T>(
+    value: &mut watch::Receiver<T>,
+    at: Instant,
+) -> Result<(), watch::error::RecvError> {
+    tokio::time::sleep_until(at).await;
+    value.changed().await
+}
+
+fn hello(shared: &mut Shared) -> v1::Hello {
     let running = shared.running.borrow().clone();
     v1::Hello {
         node: shared.node.to_string(),
         boot_id: shared.boot_id.clone(),
         agent_version: env!("CARGO_PKG_VERSION").into(),
         protocol_version: vipfleet_proto::PROTOCOL_VERSION,
-        facts: Some(shared.facts.borrow().clone().into()),
+        facts: Some(shared.facts.borrow_and_update().clone().into()),
         fleet_id: running.origin.fleet_id,
         epoch: running.origin.epoch,
         generation: running.origin.generation,

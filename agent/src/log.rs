@@ -1,0 +1,149 @@
+//! Log lines on their way to stderr, through a thread of their own: a reader of stderr that
+//! stalls must never stall the VRRP thread. Lines that find the queue full are dropped, and how
+//! many is said in the log.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Lines that may wait.
+const QUEUE: usize = 8192;
+
+/// How long the end of the process waits for a reader that stalls.
+const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+
+/// Makes a writer for each line. Clones share the queue.
+#[derive(Clone, Debug)]
+pub struct Lines(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queue: Mutex<Option<SyncSender<Vec<u8>>>>,
+    dropped: AtomicU64,
+}
+
+/// Ends the log: what waits is written when it drops.
+#[derive(Debug)]
+pub struct Flush {
+    lines: Lines,
+    writer: JoinHandle<()>,
+}
+
+/// Starts the thread that writes to `out`.
+pub fn start(out: impl Write + Send + 'static) -> io::Result<(Lines, Flush)> {
+    let (queue, taken) = sync_channel(QUEUE);
+    let shared = Shared { queue: Mutex::new(Some(queue)), dropped: AtomicU64::new(0) };
+    let lines = Lines(Arc::new(shared));
+    let theirs = lines.clone();
+    let writer = std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || write_all(&taken, out, &theirs.0.dropped))?;
+    Ok((lines.clone(), Flush { lines, writer }))
+}
+
+fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, dropped: &AtomicU64) {
+    loop {
+        // A reader that is gone is no reason to stop taking lines.
+        let _ = match taken.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => out.write_all(&line),
+            Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let lost = dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(out, "vipfleet-agent: {lost} log lines were dropped");
+        }
+    }
+}
+
+impl Flush {
+    fn finish(&self) {
+        self.lines.0.queue.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let start = Instant::now();
+        while !self.writer.is_finished() && start.elapsed() < FLUSH_LIMIT {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Flush {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { shared: &self.0, text: Vec::new() }
+    }
+}
+
+/// One line; queued when it drops.
+#[derive(Debug)]
+pub struct Line<'a> {
+    shared: &'a Shared,
+    text: Vec<u8>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        // Held for a try_send only.
+        let queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.as_ref().is_some_and(|queue| queue.try_send(text).is_err()) {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that takes a line only when it is let.
+    struct Stalled(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Stalled {
+        fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(part);
+            Ok(part.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stalled_reader_costs_lines_and_nobody_waits() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (lines, flush) = start(Stalled(Arc::clone(&seen))).unwrap();
+        let stall = seen.lock().unwrap();
+        for _ in 0..QUEUE * 2 {
+            lines.make_writer().write_all(b"line\n").unwrap();
+        }
+        drop(stall);
+        // Once it goes on, it reads what waited and how much was lost.
+        drop(flush);
+        let text = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("log lines were dropped"), "{} bytes", text.len());
+        assert!(text.lines().filter(|line| *line == "line").count() >= QUEUE);
+    }
+}

@@ -1,0 +1,101 @@
+//! What this node runs: pushed by a server, kept in the cache, or read from a file. All or
+//! nothing: what cannot run whole leaves everything as it was.
+
+use super::{Source, Supervisor};
+use crate::cache::CachedAssignment;
+use crate::node::{self, Command};
+use crate::standalone;
+use crate::uplink::fence::Origin;
+use crate::uplink::{Rejected, Running};
+use tracing::{error, info, warn};
+use vipfleet_model::{Assignment, Findings};
+
+impl Supervisor {
+    /// Runs what a server assigned and remembers it.
+    pub(super) async fn run_assignment(
+        &mut self,
+        origin: Origin,
+        hash: String,
+        assignment: Assignment,
+    ) -> Result<(), Rejected> {
+        self.apply(&origin, &hash, assignment.clone()).await?;
+        let Origin { fleet_id, epoch, generation } = origin;
+        self.keeper.assignment(CachedAssignment { fleet_id, epoch, generation, hash, assignment });
+        Ok(())
+    }
+
+    async fn apply(
+        &mut self,
+        origin: &Origin,
+        hash: &str,
+        assignment: Assignment,
+    ) -> Result<(), Rejected> {
+        let checks = assignment.checks.clone();
+        let prepared = node::prepare(origin.generation, hash.to_owned(), assignment)
+            .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
+        let ended = |_| Rejected {
+            field_path: String::new(),
+            reason: "the VRRP thread has ended".to_owned(),
+        };
+        self.node.send(Command::Apply(Box::new(prepared))).await.map_err(ended)?;
+        // Their results follow the assignment that they belong to.
+        self.checks.configure(checks);
+        self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
+        Ok(())
+    }
+
+    /// The first assignment of a stand-alone agent: without it there is no agent.
+    pub(super) async fn begin(
+        &mut self,
+        assignment: Assignment,
+        findings: &Findings,
+    ) -> anyhow::Result<()> {
+        findings.iter().for_each(|finding| warn!("{finding}"));
+        let rejected = |it: Rejected| anyhow::anyhow!("{it}");
+        self.take_config(assignment).await.map_err(rejected)
+    }
+
+    async fn take_config(&mut self, assignment: Assignment) -> Result<(), Rejected> {
+        let generation = self.running.borrow().origin.generation + 1;
+        let hash = assignment.hash();
+        let origin = Origin { fleet_id: String::new(), epoch: 0, generation };
+        self.apply(&origin, &hash, assignment).await
+    }
+
+    /// What ran last goes on, whether a server is there or not.
+    pub(super) async fn resume_cached(&mut self, cached: Option<CachedAssignment>) {
+        let Some(cached) = cached else {
+            return info!("no assignment yet: waiting for a server");
+        };
+        let CachedAssignment { fleet_id, epoch, generation, hash, assignment } = cached;
+        info!(generation, "running the last assignment");
+        let origin = Origin { fleet_id, epoch, generation };
+        if let Err(rejected) = self.apply(&origin, &hash, assignment).await {
+            error!(%rejected, "the cached assignment does not run any more");
+            // Nothing runs, but nothing older may either.
+            self.running.send_replace(Running { origin, hash: String::new() });
+        }
+    }
+
+    /// SIGHUP: a file that is refused leaves everything as it was.
+    pub(super) async fn reload(&mut self) {
+        let Source::Config(file) = &self.source else {
+            return info!("nothing to reload: the server pushes changes by itself");
+        };
+        let file = file.clone();
+        let read = tokio::task::spawn_blocking(move || standalone::read(&file)).await;
+        match read {
+            Ok(Ok((assignment, findings))) => {
+                findings.iter().for_each(|finding| warn!("{finding}"));
+                match self.take_config(assignment).await {
+                    Ok(()) => info!("configuration reloaded"),
+                    Err(rejected) => error!("not reloaded: {rejected}"),
+                }
+            }
+            Ok(Err(refused)) => {
+                refused.to_string().lines().for_each(|line| error!("not reloaded: {line}"));
+            }
+            Err(panic) => error!("not reloaded: reading the file failed: {panic}"),
+        }
+    }
+}
