@@ -5,8 +5,7 @@ use crate::render::finding::Texts;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use vipfleet_model::document::{self, MAX_BYTES, Parsed};
-use vipfleet_model::validate::validate_input;
-use vipfleet_model::{Definition, Definitions, Findings};
+use vipfleet_model::{Definition, Findings};
 
 const STDIN: &str = "standard input";
 
@@ -63,10 +62,7 @@ impl Input {
 
     /// Everything that can be said without the fleet.
     pub(crate) fn judge(&self) -> Findings {
-        let mut findings = self.parsed.findings.clone();
-        let definitions = self.definitions().into_iter().collect::<Definitions>();
-        findings.append(self.locate(validate_input(&definitions)));
-        findings
+        self.parsed.judge()
     }
 
     /// Fills in file, line and column.

@@ -15,6 +15,7 @@ mod tree;
 
 use crate::definition::{Definition, Key, Kind};
 use crate::finding::{Finding, Findings, Place};
+use crate::validate::validate_input;
 use fields::{Context, Fields, Spot, closest};
 use std::collections::HashMap;
 use tree::{Node, Trouble, Value};
@@ -31,6 +32,9 @@ pub const MAX_FINDINGS: usize = 1_000;
 pub struct Parsed {
     /// Those that could be read, in the order of the text; no key twice.
     pub definitions: Vec<Placed<Definition>>,
+    /// Those with a finding below, as far as they could be read: good for more findings
+    /// ([`Parsed::judge`]) and nothing else.
+    pub drafts: Vec<Placed<Definition>>,
     pub findings: Findings,
 }
 
@@ -41,11 +45,36 @@ impl Parsed {
         let mut seen = HashMap::new();
         for file in files {
             all.findings.append(file.findings);
+            all.drafts.extend(file.drafts);
             for definition in file.definitions {
                 all.take(&mut seen, definition);
             }
         }
         all
+    }
+
+    /// Every finding that can be said without the fleet: those of reading, and what
+    /// [`validate_input`] says of all that could be read. What reading has complained about is
+    /// not judged a second time by what stands in for it.
+    pub fn judge(&self) -> Findings {
+        let read = self.definitions.iter().chain(&self.drafts);
+        let read = read.cloned().collect::<Vec<_>>();
+        let definitions = read.iter().map(|placed| placed.value.clone()).collect();
+        let mut judged = validate_input(&definitions);
+        judged.0.retain(|finding| !self.complained_about(&finding.place));
+        locate(&mut judged, &read);
+        let mut all = self.findings.clone();
+        all.append(judged);
+        all
+    }
+
+    fn complained_about(&self, place: &Place) -> bool {
+        let path = place.path.as_deref().unwrap_or_default();
+        self.findings.iter().any(|finding| {
+            let other = finding.place.path.as_deref().unwrap_or_default();
+            finding.place.document == place.document
+                && (other.starts_with(path) || path.starts_with(other))
+        })
     }
 
     fn take(&mut self, seen: &mut HashMap<Key, Place>, definition: Placed<Definition>) {
@@ -67,17 +96,10 @@ impl Parsed {
 pub fn parse(text: &str, file: Option<&str>) -> Parsed {
     let mut parsed = Parsed::default();
     if text.len() > MAX_BYTES {
-        let place = Place {
-            file: file.map(str::to_owned),
-            ..Place::default()
-        };
+        let place = Place { file: file.map(str::to_owned), ..Place::default() };
         let message = format!("the input is longer than {} MiB", MAX_BYTES >> 20);
-        let finding = Finding::error(
-            "input-too-large",
-            place,
-            message,
-            "split it into several files",
-        );
+        let finding =
+            Finding::error("input-too-large", place, message, "split it into several files");
         parsed.findings.push(finding);
         return parsed;
     }
@@ -95,24 +117,20 @@ pub fn parse(text: &str, file: Option<&str>) -> Parsed {
         for root in roots {
             number += 1;
             let document = format!("document {number}");
-            let mut context = Context {
-                file,
-                document,
-                findings: &mut parsed.findings,
-            };
-            if let Some(definition) = definition(&mut context, root) {
-                parsed.take(&mut seen, definition);
+            let mut context = Context { file, document, findings: &mut parsed.findings };
+            let before = context.findings.0.len();
+            let read = definition(&mut context, root);
+            let sound = parsed.findings.0.len() == before;
+            match read {
+                Some(definition) if sound => parsed.take(&mut seen, definition),
+                Some(draft) => parsed.drafts.push(draft),
+                None => {}
             }
             if parsed.findings.0.len() >= MAX_FINDINGS {
-                let place = Place {
-                    file: file.map(str::to_owned),
-                    ..Place::default()
-                };
+                let place = Place { file: file.map(str::to_owned), ..Place::default() };
                 let message = format!("more than {MAX_FINDINGS} findings: the rest is not read");
                 let remedy = "correct these first";
-                parsed
-                    .findings
-                    .push(Finding::error("too-many-findings", place, message, remedy));
+                parsed.findings.push(Finding::error("too-many-findings", place, message, remedy));
                 return parsed;
             }
         }
@@ -125,15 +143,9 @@ fn items_of(root: &Node) -> Vec<&Node> {
     match &root.value {
         Value::Sequence(items) => items.iter().collect(),
         Value::Mapping(entries) => match entries.as_slice() {
-            [
-                (
-                    key,
-                    Node {
-                        value: Value::Sequence(items),
-                        ..
-                    },
-                ),
-            ] if key.text == "items" => items.iter().collect(),
+            [(key, Node { value: Value::Sequence(items), .. })] if key.text == "items" => {
+                items.iter().collect()
+            }
             _ => vec![root],
         },
         Value::Scalar { .. } => vec![root],
@@ -152,37 +164,25 @@ fn syntax(trouble: &Trouble, file: Option<&str>, number: usize) -> Finding {
 }
 
 fn definition(context: &mut Context<'_>, root: &Node) -> Option<Placed<Definition>> {
-    let spot = Spot {
-        node: root,
-        path: String::new(),
-    };
+    let spot = Spot { node: root, path: String::new() };
     let mut fields = Fields::of(context, &spot)?;
     let kind = fields.required(context, "kind", kind);
     let name = fields.required(context, "name", scalar::name);
     if let (Some(kind), Some(name)) = (kind, &name) {
-        context.document = Key {
-            kind,
-            name: name.clone(),
-        }
-        .to_string();
+        context.document = Key { kind, name: name.clone() }.to_string();
     }
     let spec = match kind {
         Some(Kind::Instance) => fields
             .required(context, "spec", instance::instance)
             .map(|spec| Spec::Instance(Box::new(spec))),
-        Some(Kind::Check) => fields
-            .required(context, "spec", check::check)
-            .map(Spec::Check),
+        Some(Kind::Check) => fields.required(context, "spec", check::check).map(Spec::Check),
         None => {
             fields.spot("spec");
             None
         }
     };
     fields.finish(context);
-    let place = Place {
-        path: None,
-        ..context.place(root.at, "")
-    };
+    let place = Place { path: None, ..context.place(root.at, "") };
     let value = match (name?, spec?) {
         (name, Spec::Instance(spec)) => Definition::Instance { name, spec },
         (name, Spec::Check(spec)) => Definition::Check { name, spec },
@@ -216,12 +216,7 @@ fn kind(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Kind> {
         None => format!("kinds are {}", known.join(", ")),
     };
     let shown = written.chars().take(60).collect::<String>();
-    context.error(
-        "unknown-kind",
-        place,
-        format!("unknown kind {shown:?}"),
-        remedy,
-    );
+    context.error("unknown-kind", place, format!("unknown kind {shown:?}"), remedy);
     None
 }
 

@@ -8,34 +8,21 @@ const SAMPLE: &str = include_str!("sample.yaml");
 
 fn findings(text: &str) -> String {
     let parsed = parse(text, Some("fleet.yaml"));
-    parsed
-        .findings
-        .iter()
-        .map(|finding| format!("{finding}\n"))
-        .collect()
+    parsed.findings.iter().map(|finding| format!("{finding}\n")).collect()
 }
 
 fn read(text: &str) -> Vec<Definition> {
     let parsed = parse(text, None);
     assert_eq!(parsed.findings, Findings::default());
-    parsed
-        .definitions
-        .into_iter()
-        .map(|placed| placed.value)
-        .collect()
+    parsed.definitions.into_iter().map(|placed| placed.value).collect()
 }
 
 #[test]
 fn the_sample_is_read_without_a_finding() {
     let definitions = read(SAMPLE);
-    let keys = definitions
-        .iter()
-        .map(|it| it.key().to_string())
-        .collect::<Vec<_>>();
+    let keys = definitions.iter().map(|it| it.key().to_string()).collect::<Vec<_>>();
     assert_eq!(keys, ["Instance VI_1", "Check check_nginx_alive"]);
-    let Definition::Instance { spec, .. } = &definitions[0] else {
-        panic!("an instance")
-    };
+    let Definition::Instance { spec, .. } = &definitions[0] else { panic!("an instance") };
     assert_eq!(spec.members[0].track[0].check.as_str(), "check_nginx_alive");
     assert!(spec.preempt);
     assert_eq!(spec.down_adverts, 3);
@@ -45,13 +32,8 @@ fn the_sample_is_read_without_a_finding() {
 fn a_check_has_its_probe_beside_its_interval() {
     let definitions =
         read("{kind: Check, name: c, spec: {process: {name: nginx}, interval: 1s, fall: 2}}");
-    let Definition::Check { spec, .. } = &definitions[0] else {
-        panic!("a check")
-    };
-    assert_eq!(
-        spec.probe,
-        Probe::Process(ProcessProbe::Name("nginx".into()))
-    );
+    let Definition::Check { spec, .. } = &definitions[0] else { panic!("a check") };
+    assert_eq!(spec.probe, Probe::Process(ProcessProbe::Name("nginx".into())));
     assert_eq!(spec.fall, 2);
 }
 
@@ -62,18 +44,13 @@ fn serde_takes_a_check_with_exactly_one_probe_and_refuses_unknown_fields() {
     let two = check(r#"{"tcp": {"address": "h:1"}, "file": {"path": "/x"}}"#).unwrap_err();
     insta::assert_snapshot!(two, @"a check has exactly one of process, http, tcp, exec, file, interface; this one has tcp and file");
     let unknown = check(r#"{"tcp": {"address": "h:1"}, "intervall": "1s"}"#).unwrap_err();
-    assert!(
-        unknown.to_string().starts_with("unknown field `intervall`"),
-        "{unknown}"
-    );
+    assert!(unknown.to_string().starts_with("unknown field `intervall`"), "{unknown}");
 }
 
 #[test]
 fn an_unquoted_password_keeps_its_leading_zeros() {
     let yaml = SAMPLE.replace("\"1111\"", "0011");
-    let Definition::Instance { spec, .. } = &read(&yaml)[0] else {
-        panic!("an instance")
-    };
+    let Definition::Instance { spec, .. } = &read(&yaml)[0] else { panic!("an instance") };
     let json = serde_json::to_string(&spec.authentication).unwrap();
     assert_eq!(json, r#"{"type":"pass","password":"0011"}"#);
 }
@@ -119,9 +96,7 @@ fn a_definition_written_twice_is_found_in_one_file_and_over_two() {
     let over_two = Parsed::merge([parse(twice, Some("a.yaml")), parse(twice, Some("b.yaml"))]);
     for (parsed, second) in [(in_one, "a.yaml:5:1"), (over_two, "b.yaml:1:1")] {
         assert_eq!(parsed.definitions.len(), 1);
-        let [finding] = parsed.findings.0.as_slice() else {
-            panic!("one: {:?}", parsed.findings)
-        };
+        let [finding] = parsed.findings.0.as_slice() else { panic!("one: {:?}", parsed.findings) };
         assert_eq!(finding.rule, "duplicate-definition");
         assert_eq!(finding.place.to_string(), format!("{second} Check c"));
         assert_eq!(finding.related[0].to_string(), "a.yaml:1:1 Check c");
@@ -136,18 +111,11 @@ fn a_later_finding_is_located_at_its_line_and_column() {
         path: Some(path.into()),
         ..Place::default()
     };
-    let paths = [
-        "spec.members[1].priority",
-        "spec.members[0].track[0].check",
-        "spec.garp.repeat",
-    ];
+    let paths = ["spec.members[1].priority", "spec.members[0].track[0].check", "spec.garp.repeat"];
     let finding = |path: &&str| Finding::error("some-rule", place(path), "m", "r");
     let mut findings = paths.iter().map(finding).collect::<Findings>();
     locate(&mut findings, &parsed.definitions);
-    let places = findings
-        .iter()
-        .map(|it| it.place.to_string())
-        .collect::<Vec<_>>();
+    let places = findings.iter().map(|it| it.place.to_string()).collect::<Vec<_>>();
     // The last is not written: its nearest part above is.
     assert_eq!(
         places,
@@ -171,9 +139,7 @@ fn json_is_read_as_one_object_a_list_or_items() {
 #[test]
 fn a_list_of_ten_thousand_definitions_on_one_line_is_read() {
     let one = read(SAMPLE).remove(0);
-    let Definition::Instance { spec, .. } = one else {
-        panic!("an instance")
-    };
+    let Definition::Instance { spec, .. } = one else { panic!("an instance") };
     let many = (0..10_000).map(|number| Definition::Instance {
         name: format!("VI_{number}").parse().unwrap(),
         spec: spec.clone(),
@@ -194,22 +160,15 @@ fn objects_that_follow_each_other_without_a_separator_are_a_finding() {
 #[test]
 fn comments_directives_and_empty_documents_are_no_findings() {
     assert_eq!(read("").len(), 0);
-    assert_eq!(
-        read("\u{feff}# only words\n---\n---\n# more\n...\n").len(),
-        0
-    );
+    assert_eq!(read("\u{feff}# only words\n---\n---\n# more\n...\n").len(), 0);
     assert_eq!(read(&format!("%YAML 1.2\n---\n{SAMPLE}")).len(), 2);
     assert_eq!(read(&SAMPLE.replace('\n', "\r\n")).len(), 2);
 }
 
 #[test]
 fn aliases_are_expanded_and_an_alias_bomb_is_refused() {
-    let aliased = SAMPLE
-        .replace("priority: 100", "priority: &p 100")
-        .replace(": 80", ": *p");
-    let Definition::Instance { spec, .. } = &read(&aliased)[0] else {
-        panic!("an instance")
-    };
+    let aliased = SAMPLE.replace("priority: 100", "priority: &p 100").replace(": 80", ": *p");
+    let Definition::Instance { spec, .. } = &read(&aliased)[0] else { panic!("an instance") };
     assert_eq!(spec.members[1].priority, 100);
 
     let mut bomb = String::from("a0: &a0 [x, x]\n");
@@ -223,11 +182,7 @@ fn aliases_are_expanded_and_an_alias_bomb_is_refused() {
 
 #[test]
 fn deep_nesting_and_huge_inputs_are_findings() {
-    for deep in [
-        "[".repeat(100_000),
-        "{a: ".repeat(100_000),
-        "- ".repeat(100_000),
-    ] {
+    for deep in ["[".repeat(100_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
         let parsed = parse(&deep, None);
         assert_eq!(parsed.findings.0[0].rule, "syntax", "{}", &deep[..8]);
     }
@@ -250,4 +205,20 @@ fn yaml_is_written_the_way_a_person_would() {
 #[test]
 fn json_is_written_as_a_list() {
     insta::assert_snapshot!(document::to_json(&read(SAMPLE)));
+}
+
+#[test]
+fn a_value_out_of_range_hides_no_other_finding_of_its_document() {
+    let text = "kind: Instance\nname: VI_1\nspec:\n  virtualRouterId: 300\n  version: 2\n  \
+                virtualAddresses: [192.0.2.10]\n  advertInterval: 100ms\n  members:\n    \
+                - {node: lb1, interface: ens33, priority: 100}\n    \
+                - {node: lb2, interface: ens33, priority: high}\n";
+    let parsed = parse(text, Some("fleet.yaml"));
+    assert!(parsed.definitions.is_empty());
+    let findings = parsed.judge().iter().map(|it| format!("{it}\n")).collect::<String>();
+    insta::assert_snapshot!(findings, @r#"
+    error: fleet.yaml:4:20 Instance VI_1 spec.virtualRouterId: "300" is not a number from 1 to 255; write a whole number, no quotes
+    error: fleet.yaml:10:47 Instance VI_1 spec.members[1].priority: "high" is not a number from 1 to 255; write a whole number, no quotes
+    error: fleet.yaml:7:19 Instance VI_1 spec.advertInterval: an interval of 100ms does not fit an advert of version 2; version 2 takes whole seconds from 1s to 255s; version 3 takes less
+    "#);
 }

@@ -26,12 +26,7 @@ pub(super) fn check(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Check>
         let kinds = probes.iter().map(|(kind, _)| *kind).collect::<Vec<_>>();
         let message = crate::check::wrong_probes(&kinds);
         let place = context.place(spot.node.at, &spot.path);
-        context.error(
-            "one-probe",
-            place,
-            message,
-            "keep exactly one; one Check is one probe",
-        );
+        context.error("one-probe", place, message, "keep exactly one; one Check is one probe");
     }
     let plain = Check::new(probes.pop()?.1?);
     let check = Check {
@@ -81,10 +76,7 @@ fn http(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Probe> {
     fields.finish(context);
     let plain = HttpProbe::new(url?);
     let expect_status = status.flatten().unwrap_or(plain.expect_status);
-    Some(Probe::Http(HttpProbe {
-        expect_status,
-        ..plain
-    }))
+    Some(Probe::Http(HttpProbe { expect_status, ..plain }))
 }
 
 fn tcp(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Probe> {
@@ -98,11 +90,7 @@ fn exec(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Probe> {
     let user = fields.optional(context, "user", text);
     fields.finish(context);
     let args = args.flatten().unwrap_or_default();
-    Some(Probe::Exec(ExecProbe {
-        file: file?,
-        args,
-        user: user.flatten(),
-    }))
+    Some(Probe::Exec(ExecProbe { file: file?, args, user: user.flatten() }))
 }
 
 fn file(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Probe> {

@@ -36,8 +36,7 @@ impl Context<'_> {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        self.findings
-            .push(Finding::error(rule, place, message, remedy));
+        self.findings.push(Finding::error(rule, place, message, remedy));
     }
 
     /// The finding for a value that is not what the field takes.
@@ -76,12 +75,8 @@ impl<'n> Fields<'n> {
             context.wrong(spot, "a mapping", "write fields as `name: value`");
             return None;
         };
-        let mut fields = Self {
-            at: spot.node.at,
-            path: spot.path.clone(),
-            entries: Vec::new(),
-            known: vec![],
-        };
+        let mut fields =
+            Self { at: spot.node.at, path: spot.path.clone(), entries: Vec::new(), known: vec![] };
         for (key, node) in all {
             let path = fields.path_of(&key.text);
             match fields.entries.iter().find(|(name, ..)| *name == key.text) {
@@ -98,21 +93,14 @@ impl<'n> Fields<'n> {
     }
 
     fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
     /// The field's node, if it is written and not null.
     pub(super) fn spot(&mut self, name: &'static str) -> Option<Spot<'n>> {
         self.known.push(name);
         let (_, _, node) = self.entries.iter().find(|(key, ..)| *key == name)?;
-        (!node.is_null()).then(|| Spot {
-            node,
-            path: self.path_of(name),
-        })
+        (!node.is_null()).then(|| Spot { node, path: self.path_of(name) })
     }
 
     /// The outer `None`: absent. The inner: there, but wrong, and the finding is noted.
@@ -168,20 +156,13 @@ pub(super) fn list<'n, T>(
     mut read: impl FnMut(&mut Context<'_>, &Spot<'n>) -> Option<T>,
 ) -> Option<Vec<T>> {
     let Value::Sequence(items) = &spot.node.value else {
-        context.wrong(
-            spot,
-            "a list",
-            "write it as [a, b] or as lines that start with `- `",
-        );
+        context.wrong(spot, "a list", "write it as [a, b] or as lines that start with `- `");
         return None;
     };
     let mut values = Vec::with_capacity(items.len());
     let mut whole = true;
     for (index, node) in items.iter().enumerate() {
-        let item = Spot {
-            node,
-            path: format!("{}[{index}]", spot.path),
-        };
+        let item = Spot { node, path: format!("{}[{index}]", spot.path) };
         match read(context, &item) {
             Some(value) => values.push(value),
             None => whole = false,
@@ -194,10 +175,7 @@ pub(super) fn list<'n, T>(
 pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
     let word = plain(word).chars().take(64).collect::<String>();
-    let nearest = known
-        .iter()
-        .map(|it| (distance(&word, &plain(it)), *it))
-        .min()?;
+    let nearest = known.iter().map(|it| (distance(&word, &plain(it)), *it)).min()?;
     let allowed = if nearest.1.len() <= 4 { 1 } else { 2 };
     (nearest.0 <= allowed).then_some(nearest.1)
 }

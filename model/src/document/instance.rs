@@ -11,7 +11,6 @@ use crate::instance::{
 
 pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Instance> {
     let mut fields = Fields::of(context, spot)?;
-    let before = context.findings.0.len();
     let id = fields.required(context, "virtualRouterId", |c, s| integer(c, s, "1 to 255"));
     let version = fields.optional(context, "version", |c, s| integer(c, s, "2 to 3"));
     let addresses = fields.required(context, "virtualAddresses", addresses);
@@ -27,21 +26,11 @@ pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Ins
     let down_adverts = fields.optional(context, "downAdverts", |c, s| integer(c, s, "2 to 10"));
     let authentication = fields.optional(context, "authentication", authentication);
     let checksum = fields.optional(context, "checksum", |c, s| {
-        let forms = [
-            ("pseudo-header", Checksum::PseudoHeader),
-            ("message", Checksum::Message),
-        ];
+        let forms = [("pseudo-header", Checksum::PseudoHeader), ("message", Checksum::Message)];
         choice(c, s, &forms)
     });
     let transport = fields.optional(context, "transport", |c, s| {
-        choice(
-            c,
-            s,
-            &[
-                ("multicast", Transport::Multicast),
-                ("unicast", Transport::Unicast),
-            ],
-        )
+        choice(c, s, &[("multicast", Transport::Multicast), ("unicast", Transport::Unicast)])
     });
     let members_only = fields.optional(context, "membersOnly", boolean);
     let garp = fields.optional(context, "garp", garp);
@@ -51,8 +40,11 @@ pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Ins
     let notify = fields.optional(context, "notify", |c, s| list(c, s, hook));
     fields.finish(context);
 
-    let plain = Instance::new(id?, addresses?, members?);
-    let instance = Instance {
+    // What could not be read is stood in for, so that the rest can be judged too: the findings
+    // keep such an instance from being taken.
+    let plain =
+        Instance::new(id.unwrap_or(1), addresses.unwrap_or_default(), members.unwrap_or_default());
+    Some(Instance {
         version: version.flatten().unwrap_or(plain.version),
         excluded_addresses: excluded.flatten().unwrap_or_default(),
         advert_interval: interval.flatten().unwrap_or(plain.advert_interval),
@@ -71,9 +63,7 @@ pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Ins
         track: tracked.flatten().unwrap_or_default(),
         notify: notify.flatten().unwrap_or_default(),
         ..plain
-    };
-    // A finding below an optional field left that field at its default: not what was meant.
-    (context.findings.0.len() == before).then_some(instance)
+    })
 }
 
 fn addresses(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Vec<VirtualAddress>> {
@@ -125,18 +115,12 @@ fn authentication(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Authenti
         // What stands here may be the password: it is not repeated.
         let place = context.place(spot.node.at, &spot.path);
         let remedy = "write {type: pass, password: \"...\"}";
-        context.error(
-            "wrong-type",
-            place,
-            "authentication takes a mapping",
-            remedy,
-        );
+        context.error("wrong-type", place, "authentication takes a mapping", remedy);
         return None;
     }
     let mut fields = Fields::of(context, spot)?;
-    let pass = fields.required(context, "type", |c, s| {
-        choice(c, s, &[("none", false), ("pass", true)])
-    });
+    let pass =
+        fields.required(context, "type", |c, s| choice(c, s, &[("none", false), ("pass", true)]));
     let authentication = match pass {
         Some(true) => fields
             .required(context, "password", secret)

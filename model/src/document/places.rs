@@ -30,19 +30,11 @@ enum Below {
 impl<T> Placed<T> {
     /// A value whose parts stand nowhere in particular.
     pub fn new(value: T, place: Place) -> Self {
-        Self {
-            value,
-            place,
-            root: Part::default(),
-        }
+        Self { value, place, root: Part::default() }
     }
 
     pub(super) fn at(value: T, place: Place, root: &Node) -> Self {
-        Self {
-            value,
-            place,
-            root: Part::of(root),
-        }
+        Self { value, place, root: Part::of(root) }
     }
 
     /// The place of a path such as `spec.members[0].priority`; of the nearest part above it that
@@ -51,10 +43,9 @@ impl<T> Placed<T> {
         let mut part = &self.root;
         for step in steps(path) {
             let next = match (&part.below, step) {
-                (Below::Fields(fields), Step::Field(name)) => fields
-                    .iter()
-                    .find(|(field, _)| field == name)
-                    .map(|(_, part)| part),
+                (Below::Fields(fields), Step::Field(name)) => {
+                    fields.iter().find(|(field, _)| field == name).map(|(_, part)| part)
+                }
                 (Below::Items(items), Step::Item(index)) => items.get(index),
                 _ => None,
             };
@@ -63,16 +54,8 @@ impl<T> Placed<T> {
         }
         let At { line, column } = part.at;
         Place {
-            line: if line == 0 {
-                self.place.line
-            } else {
-                Some(line)
-            },
-            column: if line == 0 {
-                self.place.column
-            } else {
-                Some(column)
-            },
+            line: if line == 0 { self.place.line } else { Some(line) },
+            column: if line == 0 { self.place.column } else { Some(column) },
             path: (!path.is_empty()).then(|| path.to_owned()),
             ..self.place.clone()
         }
@@ -101,12 +84,10 @@ enum Step<'p> {
 
 /// `a.b[2]` as a, b, 2.
 fn steps(path: &str) -> impl Iterator<Item = Step<'_>> {
-    path.split(['.', '['])
-        .filter(|part| !part.is_empty())
-        .map(
-            |part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
-                Some(index) => Step::Item(index),
-                None => Step::Field(part),
-            },
-        )
+    path.split(['.', '[']).filter(|part| !part.is_empty()).map(|part| {
+        match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
+            Some(index) => Step::Item(index),
+            None => Step::Field(part),
+        }
+    })
 }

@@ -47,11 +47,7 @@ pub(super) fn integer<T: TryFrom<i64>>(
     };
     let fitting = number.and_then(|number| T::try_from(number).ok());
     if fitting.is_none() {
-        context.wrong(
-            spot,
-            &format!("a number from {range}"),
-            "write a whole number, no quotes",
-        );
+        context.wrong(spot, &format!("a number from {range}"), "write a whole number, no quotes");
     }
     fitting
 }
@@ -85,11 +81,7 @@ pub(super) fn ip(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<IpAddr> {
         _ => None,
     };
     if read.is_none() {
-        context.wrong(
-            spot,
-            "an address",
-            "write it as 192.0.2.10 or 2001:db8::10, no prefix",
-        );
+        context.wrong(spot, "an address", "write it as 192.0.2.10 or 2001:db8::10, no prefix");
     }
     read
 }

@@ -118,17 +118,8 @@ fn is_marker(line: &str) -> bool {
 }
 
 enum Frame {
-    Sequence {
-        at: At,
-        anchor: usize,
-        items: Vec<Node>,
-    },
-    Mapping {
-        at: At,
-        anchor: usize,
-        entries: Vec<(Key, Node)>,
-        key: Option<Key>,
-    },
+    Sequence { at: At, anchor: usize, items: Vec<Node> },
+    Mapping { at: At, anchor: usize, entries: Vec<(Key, Node)>, key: Option<Key> },
 }
 
 struct Builder {
@@ -152,10 +143,7 @@ impl Builder {
 
     fn at(&self, line: usize, column: usize) -> At {
         let number = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
-        At {
-            line: number(line + self.lines_before),
-            column: number(column + 1),
-        }
+        At { line: number(line + self.lines_before), column: number(column + 1) }
     }
 
     fn read(&mut self, piece: &str) -> Result<(), Trouble> {
@@ -191,29 +179,17 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let text_wanted = refuse_foreign_tag(at, tag)?;
                 let plain = style == ScalarStyle::Plain && !text_wanted;
-                let value = Value::Scalar {
-                    text: text.into_owned(),
-                    plain,
-                };
+                let value = Value::Scalar { text: text.into_owned(), plain };
                 self.place(Node { at, value, size: 1 }, anchor, 1)?;
             }
             Event::SequenceStart(_, anchor, tag) => {
                 refuse_foreign_tag(at, tag)?;
-                self.open.push(Frame::Sequence {
-                    at,
-                    anchor,
-                    items: Vec::new(),
-                });
+                self.open.push(Frame::Sequence { at, anchor, items: Vec::new() });
             }
             Event::MappingStart(_, anchor, tag) => {
                 refuse_foreign_tag(at, tag)?;
                 let entries = Vec::new();
-                self.open.push(Frame::Mapping {
-                    at,
-                    anchor,
-                    entries,
-                    key: None,
-                });
+                self.open.push(Frame::Mapping { at, anchor, entries, key: None });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close()?,
             Event::Alias(anchor) => {
@@ -242,25 +218,12 @@ impl Builder {
                 let size = items.iter().map(|item| item.size).sum::<usize>();
                 (at, anchor, Value::Sequence(items), size)
             }
-            Frame::Mapping {
-                at,
-                anchor,
-                entries,
-                ..
-            } => {
+            Frame::Mapping { at, anchor, entries, .. } => {
                 let size = entries.iter().map(|(_, node)| node.size).sum::<usize>();
                 (at, anchor, Value::Mapping(entries), size)
             }
         };
-        self.place(
-            Node {
-                at,
-                value,
-                size: size + 1,
-            },
-            anchor,
-            1,
-        )
+        self.place(Node { at, value, size: size + 1 }, anchor, 1)
     }
 
     /// Puts a finished node where it belongs; `new` of the nodes in it are not counted yet.
