@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// Make definitions what files say: create and change, never delete.
     #[command(after_help = "Examples:\n  vipctl apply -f fleet.yaml --dry-run\n  \
                       vipctl apply -f fleet.d/ --wait -m 'second VIP for the web pair'\n  \
-                      vipctl import keepalived lb1=a.conf lb2=b.conf | vipctl apply -f - --wait=1m")]
+                      vipctl import keepalived lb1=a.conf lb2=b.conf | vipctl apply -f - --wait")]
     Apply(ApplyArgs),
     /// Show what `apply` would change. Exits with 1 when there is a difference.
     #[command(after_help = "Examples:\n  vipctl diff -f fleet.yaml\n  \

@@ -1,7 +1,7 @@
 //! vipctl: raw arguments → checked configuration → run → typed exit.
 //!
-//! [`args`] is what was typed, [`commands`] has one file a command, [`connect`] the way to a
-//! server, [`render`] what people see; every command hands back an [`exit::Exit`] or says why
+//! `args` is what was typed, `commands` has one file a command, `connect` the way to a
+//! server, `render` what people see; every command hands back an `exit::Exit` or says why
 //! not. Absent: judgement about definitions and ownership, which is the model's and the server's.
 
 mod args;

@@ -229,5 +229,9 @@ fn arrived(members: &[Member], elapsed: Duration) -> String {
     }
     let nodes = members.iter().map(|it| it.node.as_str()).collect::<Vec<_>>().join(", ");
     let mark = Tone::Good.paint("✔");
-    format!("{mark} in the kernel of {nodes} after {:.1} s\n", elapsed.as_secs_f64())
+    let elapsed = match elapsed.as_secs() {
+        0 => format!("{} ms", elapsed.as_millis()),
+        _ => format!("{:.1} s", elapsed.as_secs_f64()),
+    };
+    format!("{mark} in the kernel of {nodes} after {elapsed}\n")
 }

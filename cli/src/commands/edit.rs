@@ -12,6 +12,7 @@ use crate::connect::Server;
 use crate::exit::{Exit, Failure};
 use crate::input::Input;
 use crate::output::{print, say};
+use crate::render::finding;
 use draft::Draft;
 use vipfleet_model::{Definition, Finding, Findings, Key, Place, document};
 
@@ -28,6 +29,7 @@ pub(super) async fn run(context: &Context, args: &EditArgs) -> Result<Exit, Fail
     let before = current(&server, &key).await?;
     let original = document::to_yaml(std::slice::from_ref(&before.definition));
     let mut draft = Draft::create(&key, &original)?;
+    let mut refused: Option<(Input, Findings)> = None;
     loop {
         let opened = draft.text.clone();
         if let Err(failure) = draft.edit().await {
@@ -36,13 +38,15 @@ pub(super) async fn run(context: &Context, args: &EditArgs) -> Result<Exit, Fail
         if draft.text == original {
             return print("nothing changed\n").map(|()| Exit::Done);
         }
-        if draft.is_refused() && draft.text == opened {
+        if let Some((input, findings)) = refused.take().filter(|_| draft.text == opened) {
+            say(&finding::findings(&findings, &input.texts));
             return Err(draft.keep(Failure::refused("given up: nothing was changed")));
         }
         let input = Input::of(vec![(draft.name(), draft.text.clone())]);
         let definition = match judge(&input, &key) {
             Saved::Refused(findings) => {
                 draft.refuse(&findings)?;
+                refused = Some((input, findings));
                 continue;
             }
             Saved::Taken(definition) => *definition,
@@ -52,7 +56,9 @@ pub(super) async fn run(context: &Context, args: &EditArgs) -> Result<Exit, Fail
             Err(failure) => return Err(draft.keep(failure)),
         };
         if answer.findings.has_errors() {
-            draft.refuse(&input.locate(answer.findings))?;
+            let findings = input.locate(answer.findings);
+            draft.refuse(&findings)?;
+            refused = Some((input, findings));
             continue;
         }
         let asked = vec![args.name.clone()];

@@ -13,6 +13,7 @@ use crate::render::list::{List, Listed};
 use crate::render::revision::Revision;
 use crate::render::status::FleetStatus;
 use crate::render::vip::vips;
+use std::cell::RefCell;
 use vipfleet_model::Definition;
 use vipfleet_proto::v1;
 
@@ -32,8 +33,9 @@ pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<Exit, Failu
             show(context, args, pick).await
         }
         Listing::Checks => {
+            let kept = Kept::default();
             let pick = async |server: &Server, it: FleetStatus| {
-                let stored = definitions(server).await?;
+                let stored = kept.definitions(server, it.revision).await?;
                 only(checks(&stored, &it.nodes), name, "check")
             };
             show(context, args, pick).await
@@ -45,8 +47,9 @@ pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<Exit, Failu
             show(context, args, pick).await
         }
         Listing::Definitions => {
-            let pick = async |server: &Server, _: FleetStatus| {
-                let items = definitions(server).await?.into_iter();
+            let kept = Kept::default();
+            let pick = async |server: &Server, it: FleetStatus| {
+                let items = kept.definitions(server, it.revision).await?.into_iter();
                 let items =
                     items.map(|(definition, revision)| StoredDefinition { definition, revision });
                 let List { items } = only(items.collect(), name, "definition")?;
@@ -90,6 +93,9 @@ fn only<T: Listed>(items: Vec<T>, name: Option<&str>, what: &str) -> Result<List
     Ok(List { items })
 }
 
+/// A definition and the revision that last changed it.
+pub(super) type Revised = (Definition, u64);
+
 /// Most names that an error lists.
 const LISTED: usize = 10;
 
@@ -102,7 +108,7 @@ pub(super) fn unknown(what: &str, name: &str, known: &[String]) -> Failure {
     }
 }
 
-pub(super) async fn definitions(server: &Server) -> Result<Vec<(Definition, u64)>, Failure> {
+pub(super) async fn definitions(server: &Server) -> Result<Vec<Revised>, Failure> {
     let request = v1::GetRequest { keys: Vec::new(), reveal_secrets: false };
     let answered = server.client.clone().get(request).await;
     let answered = answered.map_err(|status| server.failure(&status))?.into_inner();
@@ -112,6 +118,22 @@ pub(super) async fn definitions(server: &Server) -> Result<Vec<(Definition, u64)
     };
     let definitions = answered.definitions.into_iter().filter_map(definition);
     definitions.collect::<Result<_, _>>().map_err(|it| malformed(&it))
+}
+
+/// Definitions as of a revision: under -w states come often, and new definitions rarely.
+#[derive(Default)]
+struct Kept(RefCell<Option<(u64, Vec<Revised>)>>);
+
+impl Kept {
+    async fn definitions(&self, server: &Server, revision: u64) -> Result<Vec<Revised>, Failure> {
+        let kept = self.0.borrow().clone().filter(|(of, _)| *of == revision);
+        if let Some((_, kept)) = kept {
+            return Ok(kept);
+        }
+        let fresh = definitions(server).await?;
+        *self.0.borrow_mut() = Some((revision, fresh.clone()));
+        Ok(fresh)
+    }
 }
 
 async fn revisions(server: &Server, name: Option<&str>) -> Result<Vec<Revision>, Failure> {

@@ -14,3 +14,8 @@ pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod transition;
 pub(crate) mod vip;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

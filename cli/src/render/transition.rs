@@ -53,7 +53,7 @@ impl Transition {
         }
     }
 
-    /// `12:00:00.123  lb1  VI_1  BACKUP → MASTER  reason`.
+    /// `2026-03-04T12:00:00.123Z  lb1  VI_1  BACKUP → MASTER  reason`.
     pub(crate) fn line(&self) -> String {
         let lost = match self.lost_before {
             0 => String::new(),
@@ -77,10 +77,10 @@ impl Gap {
     }
 }
 
-/// Date and time to the millisecond, in UTC.
+/// RFC 3339 in UTC, to the millisecond.
 fn clock(at: &str) -> String {
     match at.parse::<jiff::Timestamp>() {
-        Ok(at) => at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string(),
+        Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         Err(_) => at.to_owned(),
     }
 }

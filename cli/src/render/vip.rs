@@ -24,8 +24,14 @@ pub(crate) struct Vip {
     pub(crate) since: Option<String>,
     /// What the owner says of how it came to be.
     pub(crate) reason: String,
-    /// Of this address; those of the whole instance are at its first one.
+    /// Of this address and of the whole instance.
     pub(crate) problems: Vec<String>,
+    /// The instance's first address, where the table says what concerns them all.
+    #[serde(skip)]
+    first: IpAddr,
+    /// How many of the problems are the whole instance's; they come last.
+    #[serde(skip)]
+    general: usize,
 }
 
 /// Every address of every instance, the worst first.
@@ -39,11 +45,11 @@ fn of_instance(status: &InstanceStatus) -> impl Iterator<Item = Vip> {
     let about = |problem: &str, address: &IpAddr| {
         problem.split(' ').next() == Some(address.to_string().as_str())
     };
-    status.addresses.iter().enumerate().map(move |(index, judged)| {
-        let concerns = |problem: &&String| {
-            let of_one = status.addresses.iter().any(|it| about(problem, &it.address));
-            if of_one { about(problem, &judged.address) } else { index == 0 }
-        };
+    let is_general =
+        move |problem: &&String| !status.addresses.iter().any(|it| about(problem, &it.address));
+    status.addresses.iter().map(move |judged| {
+        let own = status.problems.iter().filter(|problem| about(problem, &judged.address));
+        let general = status.problems.iter().filter(is_general);
         Vip {
             address: judged.address,
             instance: status.name.clone(),
@@ -53,9 +59,28 @@ fn of_instance(status: &InstanceStatus) -> impl Iterator<Item = Vip> {
             health: judged.health,
             since: judged.owner.as_ref().and_then(|_| master_since(status)).map(str::to_owned),
             reason: owner_reason(status).to_owned(),
-            problems: status.problems.iter().filter(concerns).cloned().collect(),
+            general: general.clone().count(),
+            problems: own.chain(general).cloned().collect(),
+            first: status.addresses[0].address,
         }
     })
+}
+
+impl Vip {
+    /// What is wrong, or how it came to be. What concerns every address of an instance is said
+    /// once.
+    fn why(&self) -> Cell {
+        let own = self.problems.len() - self.general;
+        if self.problems.is_empty() {
+            return faint(&self.reason);
+        }
+        if self.general == 0 || self.first == self.address {
+            return plain(self.problems.join("\n"));
+        }
+        let mut lines = self.problems[..own].to_vec();
+        lines.push(format!("same as {}", self.first));
+        if own == 0 { faint(lines.join("\n")) } else { plain(lines.join("\n")) }
+    }
 }
 
 impl Listed for Vip {
@@ -83,10 +108,7 @@ impl Listed for Vip {
         if look.wide {
             row.push(plain(self.virtual_router_id));
         }
-        row.push(match self.problems.as_slice() {
-            [] => faint(&self.reason),
-            problems => plain(problems.join("\n")),
-        });
+        row.push(self.why());
         row
     }
 

@@ -1,0 +1,13 @@
+//! vipctl as its operator meets it: the program itself, its exit codes and what it prints,
+//! against nothing at all or against a server that says what the test wants.
+
+#![allow(clippy::unwrap_used)]
+
+mod changes;
+mod editing;
+mod fake;
+mod offline;
+mod reading;
+mod terminal;
+mod waiting;
+mod watching;
