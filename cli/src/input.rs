@@ -51,7 +51,7 @@ impl Input {
         let parsed = Parsed::merge(parsed);
         let mut kept = Texts::default();
         for (name, text) in texts {
-            kept.add(name, text);
+            kept.add(name, &text);
         }
         Self { parsed, texts: kept }
     }

@@ -35,7 +35,7 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn look(self) -> Look {
-        let width = is_terminal().then(|| console_width().unwrap_or(80));
+        let width = is_terminal().then(|| screen().0);
         Look { wide: self.format == Format::Wide, width, now: Timestamp::now() }
     }
 
@@ -90,8 +90,9 @@ pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-fn console_width() -> Option<u16> {
-    comfy_table::Table::new().width()
+/// Columns and rows of the terminal.
+pub(crate) fn screen() -> (u16, u16) {
+    crossterm::terminal::size().unwrap_or((80, 24))
 }
 
 fn lines(names: Vec<String>) -> String {

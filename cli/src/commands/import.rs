@@ -30,7 +30,7 @@ fn keepalived(context: &Context, args: &ImportKeepalivedArgs) -> Result<Exit, Fa
         let name = path.display().to_string();
         let (host, found) = keepalived::parse(&name, &text, &Files, &options);
         for NamedText { name, text } in &host.texts {
-            texts.add(name.clone(), String::from_utf8_lossy(text));
+            texts.add(name.clone(), &String::from_utf8_lossy(text));
         }
         findings.append(found);
         hosts.push((node.clone(), host));

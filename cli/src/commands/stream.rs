@@ -5,7 +5,7 @@ use super::Context;
 use super::status::read;
 use crate::connect::{Endpoints, Server};
 use crate::exit::{Exit, Failure};
-use crate::output::{Look, Output, View, is_terminal, print, say};
+use crate::output::{Output, View, is_terminal, print, say, screen};
 use crate::render::status::FleetStatus;
 use std::time::Duration;
 use tonic::Streaming;
@@ -70,13 +70,13 @@ async fn reopen(endpoints: &Endpoints) -> (Server, Streaming<v1::StatusResponse>
 struct Screen<V> {
     output: Output,
     shown: Option<V>,
-    /// Lines drawn that can be drawn over.
-    lines: usize,
+    /// Drawn so far, which can be drawn over.
+    rows: usize,
 }
 
 impl<V: View + PartialEq> Screen<V> {
     fn new(output: Output) -> Self {
-        Self { output, shown: None, lines: 0 }
+        Self { output, shown: None, rows: 0 }
     }
 
     fn show(&mut self, view: V) -> Result<(), Failure> {
@@ -112,15 +112,57 @@ impl<V: View + PartialEq> Screen<V> {
         }
     }
 
-    /// Draws over what was drawn before: up that many lines, and clear from there.
+    /// Draws over what was drawn before: up that many rows, and clear from there.
     fn draw(&mut self, view: &V) -> Result<(), Failure> {
-        let look: Look = self.output.look();
-        let table = view.table(&look);
-        let over = match self.lines {
+        let (columns, rows) = screen();
+        let (table, drawn) = cut(&view.table(&self.output.look()), columns.into(), rows.into());
+        let over = match self.rows {
             0 => String::new(),
-            lines => format!("\x1b[{lines}A\x1b[J"),
+            rows => format!("\x1b[{rows}A\x1b[J"),
         };
-        self.lines = table.lines().count();
+        self.rows = drawn;
         print(&format!("{over}{table}"))
+    }
+}
+
+/// As much as fits the screen, since nothing above it can be drawn over, and the rows it takes.
+fn cut(table: &str, columns: usize, rows: usize) -> (String, usize) {
+    let taken = |line: &str| {
+        let width = anstream::adapter::strip_str(line).to_string().chars().count();
+        width.div_ceil(columns.max(1)).max(1)
+    };
+    // The last row is the cursor's, the one before it may be needed to say that there is more.
+    let most = rows.saturating_sub(2).max(1);
+    let mut shown = String::new();
+    let mut drawn = 0;
+    for (index, line) in table.lines().enumerate() {
+        if drawn + taken(line) > most {
+            let hidden = table.lines().count() - index;
+            shown.push_str(&format!("… and {hidden} more lines\n"));
+            return (shown, drawn + 1);
+        }
+        drawn += taken(line);
+        shown.push_str(line);
+        shown.push('\n');
+    }
+    (shown, drawn)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_fits_is_shown_whole_and_long_lines_count_as_the_rows_they_take() {
+        assert_eq!(cut("a\nb\n", 80, 24), ("a\nb\n".to_owned(), 2));
+        assert_eq!(cut("123456\n", 4, 24), ("123456\n".to_owned(), 2));
+        assert_eq!(cut("\x1b[1m1234\x1b[0m\n", 4, 24).1, 1);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_and_said_to_be() {
+        let (shown, drawn) = cut(&"line\n".repeat(100), 80, 10);
+        assert_eq!(drawn, 9);
+        assert!(shown.ends_with("… and 92 more lines\n"), "{shown}");
     }
 }

@@ -7,11 +7,11 @@ use vipfleet_model::{Finding, Findings, Place, Severity};
 
 /// Texts that findings point into, by the name that findings call them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Texts(HashMap<String, String>);
+pub(crate) struct Texts(HashMap<String, Vec<String>>);
 
 impl Texts {
-    pub(crate) fn add(&mut self, name: impl Into<String>, text: impl Into<String>) {
-        self.0.insert(name.into(), text.into());
+    pub(crate) fn add(&mut self, name: impl Into<String>, text: &str) {
+        self.0.insert(name.into(), text.lines().map(str::to_owned).collect());
     }
 }
 
@@ -91,7 +91,7 @@ impl Excerpt {
     fn of(place: &Place, texts: &Texts) -> Option<Self> {
         let file = place.file.clone()?;
         let number = usize::try_from(place.line?).ok()?;
-        let line = texts.0.get(&file)?.lines().nth(number.checked_sub(1)?)?;
+        let line = texts.0.get(&file)?.get(number.checked_sub(1)?)?;
         let line = covered(line);
         let column = usize::try_from(place.column.unwrap_or(1)).ok()?.saturating_sub(1);
         let begin = line.char_indices().nth(column).map_or(line.len(), |(index, _)| index);

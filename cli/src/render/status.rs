@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use vipfleet_model::Name;
 use vipfleet_model::node::NodeStatus;
-use vipfleet_model::ownership::{Health, InstanceStatus};
+use vipfleet_model::ownership::{Health, InstanceStatus, Link};
 
 /// The fleet at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,12 +28,8 @@ impl View for FleetStatus {
         let absent = self.absent();
         let connected = self.nodes.iter().filter(|node| node.connected).count();
         let mut text = summary(&vips, connected, connected + absent.len(), self.revision);
-        for (node, last_report) in absent {
-            let mark = Tone::Bad.paint(&format!("✖ {node} is not connected"));
-            text.push_str(&match last_report {
-                Some(at) => format!("{mark}: last heard of {} ago\n", age(Some(at), look.now)),
-                None => format!("{mark}: never heard of\n"),
-            });
+        for (node, absence) in absent {
+            text.push_str(&absence.line(node, look));
         }
         let table = List { items: vips }.table(look);
         if look.wide && !self.nodes.is_empty() {
@@ -52,18 +48,48 @@ impl View for FleetStatus {
     }
 }
 
+/// Why a node is not connected.
+#[derive(Clone, Copy)]
+enum Absence<'a> {
+    /// The server has just started and gives its agent time.
+    Awaited,
+    Never,
+    Since(&'a str),
+}
+
+impl Absence<'_> {
+    fn line(self, node: &Name, look: &Look) -> String {
+        let gone = Tone::Bad.paint(&format!("✖ {node} is not connected"));
+        match self {
+            Self::Awaited => {
+                let awaited = Tone::Warn.paint(&format!("? {node} is not connected yet"));
+                format!("{awaited}: the server has just started\n")
+            }
+            Self::Never => format!("{gone}: never heard of\n"),
+            Self::Since(at) => format!("{gone}: last heard of {} ago\n", age(Some(at), look.now)),
+        }
+    }
+}
+
 impl FleetStatus {
-    /// Nodes that should be connected and are not, with their last report: those that were once,
-    /// and members that never were.
-    fn absent(&self) -> BTreeMap<&Name, Option<&str>> {
+    /// Nodes that should be connected and are not: those that were once, and members that never
+    /// were.
+    fn absent(&self) -> BTreeMap<&Name, Absence<'_>> {
+        let mut absent = BTreeMap::new();
+        for node in self.nodes.iter().filter(|node| !node.connected) {
+            let absence = node.last_report.as_deref().map_or(Absence::Never, Absence::Since);
+            absent.insert(&node.name, absence);
+        }
         let members = self.instances.iter().flat_map(|instance| &instance.members);
-        let managed = members.filter(|member| !member.external);
-        let mut absent: BTreeMap<_, _> = managed.map(|member| (&member.node, None)).collect();
-        for node in &self.nodes {
-            if node.connected {
-                absent.remove(&node.name);
-            } else {
-                absent.insert(&node.name, node.last_report.as_deref());
+        for member in members.filter(|member| !member.external) {
+            match member.link {
+                Link::Connected => {}
+                Link::Awaited => {
+                    absent.insert(&member.node, Absence::Awaited);
+                }
+                Link::Silent => {
+                    absent.entry(&member.node).or_insert(Absence::Never);
+                }
             }
         }
         absent

@@ -52,6 +52,19 @@ fn a_healthy_fleet_is_said_to_be_healthy_in_one_glance() {
 }
 
 #[test]
+fn after_a_server_start_a_node_is_awaited_and_not_missing() {
+    let mut fleet = fleet();
+    for member in fleet.instances.iter_mut().flat_map(|it| &mut it.members) {
+        if member.node.as_str() == "lb3" {
+            member.link = vipfleet_model::ownership::Link::Awaited;
+        }
+    }
+    let text = shown(&fleet);
+    assert!(text.contains("? lb3 is not connected yet: the server has just started"), "{text}");
+    assert!(text.contains("✖ lb4 is not connected: never heard of"), "{text}");
+}
+
+#[test]
 fn an_empty_fleet_says_what_to_do() {
     let empty = FleetStatus { revision: 0, instances: Vec::new(), nodes: Vec::new() };
     assert_snapshot!(shown(&empty), @r"

@@ -133,8 +133,9 @@ impl Progress {
             return "waiting for the server".to_owned();
         }
         let there = self.members.iter().filter(|it| it.is_there()).count();
-        let missing = self.members.iter().filter_map(Member::trouble).collect::<Vec<_>>();
-        format!("{there} of {} nodes have it · {}", self.members.len(), missing.join(" · "))
+        let have = format!("{there} of {} nodes have it", self.members.len());
+        let missing = self.members.iter().filter_map(Member::trouble);
+        std::iter::once(have).chain(missing).collect::<Vec<_>>().join(" · ")
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -57,7 +58,7 @@ impl Fake {
             .build()
             .unwrap();
         let state = Arc::new(Mutex::new(State { revision: 1, ..State::default() }));
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = runtime.block_on(TcpListener::bind((own_loopback(), 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let service = ControlServer::new(Service(state.clone()));
         let server = tonic::transport::Server::builder().add_service(service);
@@ -99,6 +100,13 @@ impl Drop for Fake {
             runtime.shutdown_background();
         }
     }
+}
+
+/// A loopback address that no other fake has: when this one is gone, nobody answers there.
+fn own_loopback() -> Ipv4Addr {
+    static STARTED: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 1 + high / 2, low, 1 + STARTED.fetch_add(1, Ordering::Relaxed) % 254)
 }
 
 type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;

@@ -104,12 +104,29 @@ fn when_a_replica_goes_away_the_next_one_is_asked() {
         let apply = ["--server", &both, "apply", "-f", "-", "--wait=50s"];
         run(&apply, &[], VI_1).exits(0)
     });
-    let deadline = std::time::Instant::now() + crate::terminal::PATIENCE;
-    while first.state().waits.is_empty() {
-        assert!(std::time::Instant::now() < deadline, "it never waited at the first");
-        std::thread::yield_now();
-    }
+    until_waited_for(&first);
     drop(first);
     waiting.join().unwrap();
     assert_eq!(second.state().waits[0].revision, 2);
+}
+
+#[test]
+fn when_no_replica_is_left_it_ends_with_5_and_says_that_the_change_is_stored() {
+    let fake = Fake::start();
+    let url = fake.url();
+    let waiting = std::thread::spawn(move || {
+        run(&["--server", &url, "apply", "-f", "-", "--wait=2s"], &[], VI_1).exits(5)
+    });
+    until_waited_for(&fake);
+    drop(fake);
+    let failed = waiting.join().unwrap();
+    assert!(failed.stderr.contains("revision 2 is stored"), "{}", failed.stderr);
+}
+
+fn until_waited_for(fake: &Fake) {
+    let deadline = std::time::Instant::now() + crate::terminal::PATIENCE;
+    while fake.state().waits.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "nobody waits at {}", fake.url());
+        std::thread::yield_now();
+    }
 }
