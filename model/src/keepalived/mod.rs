@@ -3,6 +3,7 @@
 //! The path is one straight walk: `expand` (comments, conditions, definitions, sequences,
 //! includes) → `tree` (statements and blocks) → `read` (the VRRP grammar) → [`HostConfig`] →
 //! [`assignment`] for a stand-alone agent, or [`import()`] for the files of several hosts.
+//! [`export()`] goes the other way, from the definitions of a fleet to the file of one host.
 //! Every character keeps its file, line and column all the way.
 //!
 //! Pure: `include` is answered by the caller's [`Sources`]. A keyword is read, or accepted with
@@ -13,6 +14,7 @@ mod condition;
 mod define;
 mod exec;
 mod expand;
+mod export;
 mod host;
 mod import;
 mod include;
@@ -28,6 +30,7 @@ mod tree;
 mod value;
 
 pub use exec::Exec;
+pub use export::{ExportOptions, Inexpressible, Origin, export};
 pub use host::{At, Hook, HostCheck, HostConfig, Located, SyncGroup, VrrpInstance};
 pub use import::import;
 pub use render::render;

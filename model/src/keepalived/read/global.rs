@@ -88,10 +88,25 @@ impl Globals {
             ("vrrp_strict", word) => strict(word, statement, report),
             ("script_user", Some(word)) => {
                 same_group(Some(word), statement.parameters().get(1), report);
-                put(&mut self.script_user, keyword, word.text.clone(), pos, report);
+                self.script_user(word, keyword, report);
             }
             _ => {}
         }
+    }
+
+    /// Programs run as keepalived's own user when it is root, so here as the agent's own. An
+    /// agent that may not change users would refuse every program otherwise.
+    fn script_user(&mut self, word: &Word, keyword: &str, report: &mut Report) {
+        if word.text != "root" {
+            return put(&mut self.script_user, keyword, word.text.clone(), word.pos, report);
+        }
+        self.script_user = None;
+        report.warning(
+            word.pos,
+            "script-user",
+            "script_user root is not taken: programs run as the agent's own user",
+            "see that they can, or give those that need it a `user root` of their own",
+        );
     }
 }
 

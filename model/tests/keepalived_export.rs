@@ -1,0 +1,503 @@
+//! The way back to keepalived.conf: what is written is read again as what it was, what gets lost
+//! has a finding, and the real keepalived takes it.
+
+#[path = "keepalived_export/expressible.rs"]
+mod expressible;
+#[path = "keepalived_export/laboratory.rs"]
+mod laboratory;
+
+use expressible::{Fleet, Users, facts, name};
+use laboratory::Laboratory;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use vipfleet_model::address::Scope;
+use vipfleet_model::check::{
+    Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, TcpProbe,
+};
+use vipfleet_model::instance::{
+    Authentication, Checksum, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track,
+};
+use vipfleet_model::keepalived::{
+    self, ExportOptions, Inexpressible, NoSources, Options, Origin, export,
+};
+use vipfleet_model::secret::Secret;
+use vipfleet_model::span::Span;
+use vipfleet_model::{Definition, Definitions, Findings, Name, Severity, VirtualAddress};
+
+fn options(inexpressible: Inexpressible) -> ExportOptions {
+    ExportOptions {
+        exec_dir: Some("/etc/vipfleet/exec".to_owned()),
+        inexpressible,
+        ..ExportOptions::default()
+    }
+}
+
+fn members(definitions: &Definitions) -> BTreeSet<Name> {
+    let all = definitions.instances().flat_map(|(_, instance)| &instance.members);
+    all.map(|member| member.node.clone()).collect()
+}
+
+/// The files of all members, and what was said on the way.
+fn files(
+    fleet: &Fleet,
+    options: &ExportOptions,
+) -> Result<(BTreeMap<Name, String>, Findings), Findings> {
+    let mut files = BTreeMap::new();
+    let mut findings = Findings::default();
+    for node in members(&fleet.definitions) {
+        let (text, said) = export(&fleet.definitions, &fleet.facts, &node, options)?;
+        findings.append(said);
+        files.insert(node, text);
+    }
+    Ok((files, findings))
+}
+
+/// Imports `files`, which must go without an error.
+fn read_back(files: &BTreeMap<Name, String>) -> (Definitions, Findings) {
+    let mut said = Findings::default();
+    let mut hosts = Vec::new();
+    for (node, text) in files {
+        let file = format!("{node}.conf");
+        let (host, findings) = keepalived::parse(&file, text, &NoSources, &Options::default());
+        assert!(!findings.has_errors(), "{findings:?}\n{text}");
+        said.append(findings);
+        hosts.push((node.clone(), host));
+    }
+    let (definitions, findings) = keepalived::import(&hosts);
+    assert!(!findings.has_errors(), "{findings:?}\n{files:?}");
+    said.append(findings);
+    (definitions.into_iter().collect(), said)
+}
+
+fn rules(findings: &Findings) -> BTreeSet<&str> {
+    findings.iter().map(|finding| finding.rule.as_str()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn what_keepalived_can_express_comes_back_as_it_was(fleet in expressible::fleet(Users::Any)) {
+        let exported = files(&fleet, &options(Inexpressible::Refuse));
+        let (files, said) = exported.map_err(|it| TestCaseError::fail(format!("{it:?}")))?;
+        prop_assert!(rules(&said).is_subset(&BTreeSet::from(["script-user"])), "{:?}", said);
+        let (back, said) = read_back(&files);
+        let harmless = BTreeSet::from(["script-user", "exec-dir"]);
+        prop_assert!(rules(&said).is_subset(&harmless), "{:?}", said);
+        prop_assert_eq!(&back, &fleet.definitions, "{:?}", files);
+        // Once more from there: equal definitions are equal files.
+        let again = Fleet { definitions: back, facts: fleet.facts };
+        prop_assert_eq!(Ok(files), self::files(&again, &options(Inexpressible::Refuse)).map(|it| it.0));
+    }
+
+    #[test]
+    fn what_does_not_come_back_as_it_was_has_a_finding(
+        fleet in expressible::fleet(Users::Any),
+        changes in prop::collection::vec(0..CHANGES.len(), 1..4),
+    ) {
+        let mut fleet = fleet;
+        for change in changes {
+            CHANGES[change].1(&mut fleet.definitions);
+        }
+        let Ok((files, said)) = files(&fleet, &options(Inexpressible::LeaveOut)) else {
+            return Ok(());
+        };
+        let (back, _) = read_back(&files);
+        let lost = said.iter().any(|finding| finding.rule != "script-user");
+        prop_assert!(lost || back == fleet.definitions, "{:?}\n{:?}", files, said);
+    }
+}
+
+fn each_instance(all: &mut Definitions, change: impl Fn(&mut Instance)) {
+    for definition in all.0.values_mut() {
+        if let Definition::Instance { spec, .. } = definition {
+            change(spec);
+        }
+    }
+}
+
+fn each_check(all: &mut Definitions, change: impl Fn(&mut Check)) {
+    for definition in all.0.values_mut() {
+        if let Definition::Check { spec, .. } = definition {
+            change(spec);
+        }
+    }
+}
+
+fn probes(all: &mut Definitions, probe: &Probe) {
+    each_check(all, |check| check.probe = probe.clone());
+}
+
+type Change = (&'static str, fn(&mut Definitions));
+
+/// What an export loses or says in another way, with the rule of its finding.
+const CHANGES: [Change; 20] = [
+    ("no-effect", |all| each_instance(all, |it| it.takeover = Takeover::Fast)),
+    ("no-effect", |all| each_instance(all, |it| it.recover_delay = Span::from_secs(9))),
+    ("no-effect", |all| each_instance(all, |it| it.members_only = true)),
+    ("no-effect", |all| {
+        each_instance(all, |it| {
+            it.preempt = false;
+            it.members[0].priority = 255;
+        });
+    }),
+    ("no-effect", |all| {
+        each_instance(all, |it| {
+            let address = "2001:db8::9/64".parse().expect("an address");
+            it.excluded_addresses = vec![VirtualAddress { scope: Scope::Link, ..address }];
+        });
+    }),
+    ("approximated", |all| each_instance(all, |it| it.garp.delay = Span::from_millis(1_500))),
+    ("approximated", |all| each_instance(all, |it| it.preempt_delay = Span::from_secs(2_000))),
+    ("approximated", |all| each_instance(all, |it| it.startup_delay = Span::from_secs(9_000))),
+    ("password-cut", |all| {
+        each_instance(all, |it| {
+            it.version = 2;
+            it.advert_interval = Span::from_secs(1);
+            let password = Secret::new("ten letters");
+            it.authentication = Authentication::Pass { password };
+        });
+    }),
+    ("not-in-keepalived", |all| {
+        each_instance(all, |it| {
+            let hook = |exec: &str| Notify {
+                on: NotifyOn::Any,
+                exec: exec.to_owned(),
+                args: Vec::new(),
+                user: None,
+            };
+            it.notify = vec![hook("a.sh"), hook("b.sh")];
+        });
+    }),
+    ("approximated", |all| each_check(all, |it| it.interval = Span::from_millis(500))),
+    ("approximated", |all| {
+        probes(all, &Probe::Process(ProcessProbe::Name("nginx".into())));
+        each_check(all, |it| it.rise = 2);
+    }),
+    ("approximated", |all| each_check(all, |it| it.down_delay = Span::from_millis(2_500))),
+    ("approximated", |all| {
+        probes(all, &Probe::Process(ProcessProbe::PidFile("/run/nginx.pid".into())));
+    }),
+    ("approximated", |all| probes(all, &Probe::File(FileProbe { path: "/run/it's up".into() }))),
+    ("not-in-keepalived", |all| {
+        probes(all, &Probe::Http(HttpProbe::new("http://127.0.0.1/up?'".into())));
+    }),
+    ("not-in-keepalived", |all| {
+        probes(all, &Probe::Tcp(TcpProbe { address: "[::1]:80".into() }));
+    }),
+    ("name-changed", |all| {
+        probes(all, &Probe::Interface(InterfaceProbe { name: "eth1".into() }));
+    }),
+    ("no-effect", |all| probes(all, &Probe::Interface(InterfaceProbe { name: "eth0".into() }))),
+    ("not-in-keepalived", |all| {
+        probes(all, &Probe::Process(ProcessProbe::Name("nginx: worker".into())));
+    }),
+];
+
+/// One instance on two hosts with a script check.
+fn pair() -> Fleet {
+    let member = |node: &str, priority| Member::new(name(node), "eth0", priority);
+    let members = vec![member("lb1", 100), member("lb2", 80)];
+    let vip = "10.0.0.9".parse().expect("an address");
+    let probe = Probe::Exec(ExecProbe { file: "check.sh".into(), args: Vec::new(), user: None });
+    let spec = Box::new(Instance {
+        track: vec![Track { check: name("check"), weight: 0, reverse: false }],
+        ..Instance::new(51, vec![vip], members)
+    });
+    let instance = Definition::Instance { name: name("VI_1"), spec };
+    let check = Definition::Check { name: name("check"), spec: Check::new(probe) };
+    Fleet { definitions: [instance, check].into_iter().collect(), facts: facts() }
+}
+
+#[test]
+fn every_loss_has_a_finding_of_its_own() {
+    for (index, (rule, change)) in CHANGES.iter().enumerate() {
+        let mut fleet = pair();
+        change(&mut fleet.definitions);
+        let (_, said) = files(&fleet, &options(Inexpressible::LeaveOut))
+            .unwrap_or_else(|said| panic!("change {index}: {said:?}"));
+        assert!(rules(&said).contains(rule), "change {index}: {said:?}");
+        for finding in &said {
+            assert_eq!(finding.severity, Severity::Warning, "{finding}");
+            assert!(!finding.remedy.is_empty() && finding.place.document.is_some(), "{finding}");
+        }
+        // What keepalived has no word for is refused unless it may be left out.
+        let refused = files(&fleet, &options(Inexpressible::Refuse)).is_err();
+        assert_eq!(refused, *rule == "not-in-keepalived", "change {index}");
+    }
+}
+
+type Spoil = dyn Fn(&mut Instance);
+
+#[test]
+fn what_would_make_two_masters_or_no_file_at_all_is_refused_in_any_case() {
+    let redacted = |it: &mut Instance| {
+        it.version = 2;
+        let password = Secret::new(vipfleet_model::secret::REDACTED);
+        it.authentication = Authentication::Pass { password };
+    };
+    let unwritable = |it: &mut Instance| {
+        it.version = 2;
+        it.authentication = Authentication::Pass { password: Secret::new("a\"$") };
+    };
+    let unicast = |it: &mut Instance| {
+        it.transport = vipfleet_model::instance::Transport::Unicast;
+        it.members[1].node = name("stranger");
+    };
+    let alone = |it: &mut Instance| {
+        it.transport = vipfleet_model::instance::Transport::Unicast;
+        it.members.truncate(1);
+    };
+    let table: [(&str, &Spoil); 8] = [
+        ("redacted", &redacted),
+        ("bad-word", &unwritable),
+        ("unknown-peer", &unicast),
+        ("not-in-keepalived", &alone),
+        ("not-in-keepalived", &|it| it.checksum = Checksum::Message),
+        ("not-supported-yet", &|it| it.virtual_mac = true),
+        ("vrid-range", &|it| it.virtual_router_id = 0),
+        ("garp-repeat", &|it| it.garp = Garp { repeat: 0, ..Garp::default() }),
+    ];
+    for (rule, change) in table {
+        let mut fleet = pair();
+        each_instance(&mut fleet.definitions, change);
+        let node = name("lb1");
+        let exported =
+            export(&fleet.definitions, &fleet.facts, &node, &options(Inexpressible::LeaveOut));
+        let said = exported.expect_err(rule);
+        let errors = said.iter().filter(|finding| finding.severity == Severity::Error);
+        assert_eq!(errors.map(|it| it.rule.as_str()).collect::<Vec<_>>(), [rule], "{said:?}");
+        assert!(!format!("{said:?}").contains("a\"$"), "{said:?}");
+    }
+}
+
+#[test]
+fn a_program_without_its_directory_and_a_node_without_an_instance_are_refused() {
+    let fleet = pair();
+    let said = export(&fleet.definitions, &fleet.facts, &name("lb1"), &ExportOptions::default());
+    assert!(rules(&said.unwrap_err()).contains("exec-dir"));
+    let known = options(Inexpressible::Refuse);
+    let said = export(&fleet.definitions, &fleet.facts, &name("lb9"), &known);
+    assert_eq!(rules(&said.unwrap_err()), BTreeSet::from(["not-a-member"]));
+}
+
+#[test]
+fn a_line_beyond_what_keepalived_reads_is_refused() {
+    let mut fleet = pair();
+    let args = vec!["x".repeat(1_100)];
+    let exec = ExecProbe { file: "check.sh".into(), args, user: None };
+    probes(&mut fleet.definitions, &Probe::Exec(exec));
+    let known = options(Inexpressible::LeaveOut);
+    let said = export(&fleet.definitions, &fleet.facts, &name("lb1"), &known).unwrap_err();
+    assert!(rules(&said).contains("line-too-long"), "{said:?}");
+}
+
+#[test]
+fn a_host_that_keepalived_serves_gets_the_file_of_a_member_of_ours() {
+    let mut fleet = pair();
+    let known = options(Inexpressible::Refuse);
+    let ours = export(&fleet.definitions, &fleet.facts, &name("lb2"), &known).unwrap();
+    each_instance(&mut fleet.definitions, |it| {
+        it.members[1].external = true;
+        it.members[1].address = None;
+    });
+    let theirs = export(&fleet.definitions, &fleet.facts, &name("lb2"), &known).unwrap();
+    assert_eq!(ours.0, theirs.0);
+}
+
+#[test]
+fn the_comment_at_the_top_cannot_break_out() {
+    let fleet = pair();
+    let origin = Origin { fleet: "f\nvrrp_instance X {\\".to_owned(), revision: 12 };
+    let known = ExportOptions { origin: Some(origin), ..options(Inexpressible::Refuse) };
+    let (text, _) = export(&fleet.definitions, &fleet.facts, &name("lb1"), &known).unwrap();
+    assert!(text.contains("# from revision 12 of fleet f_vrrp_instance X {_\n"), "{text}");
+    let files = BTreeMap::from([(name("lb1"), text)]);
+    assert_eq!(read_back(&files).0.instances().count(), 1);
+}
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn sorted(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    paths
+}
+
+/// The definitions in the files of a folder, by node; `None` when an import refuses them.
+fn imported(folder: &Path, suffix: &str) -> Option<Definitions> {
+    let mut hosts = Vec::new();
+    for path in sorted(folder) {
+        let file = path.file_name().and_then(|it| it.to_str()).expect("UTF-8").to_owned();
+        let Some(node) = file.strip_suffix(suffix) else { continue };
+        let text = fs::read(&path).expect("readable");
+        let (host, findings) = keepalived::parse(&file, text, &NoSources, &Options::default());
+        if findings.has_errors() {
+            return None;
+        }
+        hosts.push((name(node), host));
+    }
+    assert!(!hosts.is_empty(), "{}", folder.display());
+    let (definitions, findings) = keepalived::import(&hosts);
+    (!findings.has_errors()).then(|| definitions.into_iter().collect())
+}
+
+#[test]
+fn pairs_of_files_survive_the_way_there_and_back() {
+    let mut survived = Vec::new();
+    for folder in sorted(&tests().join("keepalived/pairs")) {
+        let Some(definitions) = imported(&folder, ".conf") else { continue };
+        let fleet = Fleet { definitions, facts: facts() };
+        let (files, said) = files(&fleet, &options(Inexpressible::Refuse)).expect("an export");
+        assert!(rules(&said).is_subset(&BTreeSet::from(["script-user"])), "{said:?}");
+        assert_eq!(read_back(&files).0, fleet.definitions, "{files:?}");
+        survived.push(folder.file_name().unwrap().to_str().unwrap().to_owned());
+    }
+    // No import takes the others: their hosts disagree, or one is missing.
+    assert_eq!(survived, ["checks", "per-host-settings", "same-vrid-apart", "seed"]);
+}
+
+#[test]
+fn single_files_survive_the_way_there_and_back() {
+    let mut survived = 0;
+    for path in sorted(&tests().join("keepalived/corpus")) {
+        if path.extension().is_none_or(|it| it != "conf") {
+            continue;
+        }
+        let text = fs::read(&path).unwrap();
+        let (host, found) = keepalived::parse("lb1.conf", text, &NoSources, &Options::default());
+        let (definitions, refused) = keepalived::import(&[(name("lb1"), host)]);
+        if found.has_errors() || refused.has_errors() || definitions.is_empty() {
+            continue;
+        }
+        let fleet = Fleet { definitions: definitions.into_iter().collect(), facts: facts() };
+        match files(&fleet, &options(Inexpressible::Refuse)) {
+            Ok((files, said)) => {
+                assert!(rules(&said).is_subset(&BTreeSet::from(["script-user"])), "{said:?}");
+                let back = read_back(&files).0;
+                assert_eq!(back, fleet.definitions, "{}: {files:?}", path.display());
+                survived += 1;
+            }
+            // No store would take these either.
+            Err(said) => assert!(!rules(&said).contains("not-in-keepalived"), "{said:?}"),
+        }
+    }
+    assert!(survived >= 8, "{survived}");
+}
+
+fn sample() -> Fleet {
+    let path = tests().join("../../deploy/samples/dual-master/definitions.yaml");
+    let text = fs::read_to_string(path).expect("the sample");
+    let parsed = vipfleet_model::document::parse(&text, None);
+    assert!(parsed.findings.is_empty(), "{:?}", parsed.findings);
+    let definitions = parsed.definitions.into_iter().map(|placed| placed.value).collect();
+    Fleet { definitions, facts: facts() }
+}
+
+#[test]
+fn the_sample_pair_survives_the_way_there_and_back() {
+    let folder = tests().join("../../deploy/samples/dual-master");
+    let definitions = imported(&folder, ".keepalived.conf").expect("an import");
+    let fleet = Fleet { definitions, facts: facts() };
+    let (files, said) = files(&fleet, &options(Inexpressible::Refuse)).expect("an export");
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(read_back(&files).0, fleet.definitions);
+    let laboratory = Laboratory::new();
+    files.values().for_each(|text| laboratory.test(text));
+}
+
+#[test]
+fn the_sample_definitions_are_written_as_their_snapshot_says_and_keepalived_takes_them() {
+    let origin = Some(Origin { fleet: "a fleet".to_owned(), revision: 7 });
+    let known = ExportOptions { origin, ..options(Inexpressible::Refuse) };
+    let (files, said) = files(&sample(), &known).expect("an export");
+    let laboratory = Laboratory::new();
+    let mut all = String::new();
+    for finding in &said {
+        writeln!(all, "{finding}").unwrap();
+    }
+    for text in files.values() {
+        laboratory.test(text);
+        writeln!(all, "\n{text}").unwrap();
+    }
+    snapshot("dual-master", &all);
+}
+
+fn snapshot(name: &str, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("keepalived_export/snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn every_setting_is_written_as_its_snapshot_says_and_keepalived_takes_it() {
+    let text = include_str!("keepalived_export/every-setting.yaml");
+    let parsed = vipfleet_model::document::parse(text, None);
+    assert!(parsed.findings.is_empty(), "{:?}", parsed.findings);
+    let definitions = parsed.definitions.into_iter().map(|placed| placed.value).collect();
+    let fleet = Fleet { definitions, facts: facts() };
+    let (mut files, said) = files(&fleet, &options(Inexpressible::Refuse)).expect("an export");
+    assert_eq!(read_back(&files).0, fleet.definitions);
+    let text = files.remove(&name("lb1")).unwrap();
+    let mut all = String::new();
+    for finding in &said {
+        writeln!(all, "{finding}").unwrap();
+    }
+    snapshot("every-setting", &format!("{all}\n{text}"));
+    let laboratory = Laboratory::new();
+    laboratory.test(&text.replace("/etc/vipfleet/exec", &laboratory.exec_dir()));
+}
+
+/// Generated fleets that the real keepalived is shown.
+const SHOWN: usize = 48;
+
+#[test]
+fn keepalived_takes_what_is_written_of_any_fleet_it_can_express() {
+    let laboratory = Laboratory::new();
+    let known =
+        ExportOptions { exec_dir: Some(laboratory.exec_dir()), ..options(Inexpressible::Refuse) };
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..SHOWN {
+        let fleet = expressible::fleet(Users::RootOnly).new_tree(&mut runner).unwrap().current();
+        let (files, _) = files(&fleet, &known).expect("an export");
+        files.values().for_each(|text| laboratory.test(text));
+    }
+}
+
+#[test]
+fn keepalived_hands_programs_their_arguments_word_for_word() {
+    let laboratory = Laboratory::new();
+    let heard = laboratory.path("heard");
+    // Whole when it appears, and as it was at first.
+    let body = format!(
+        "printf '[%s]' \"$@\" > '{0}.part' && ln '{0}.part' '{0}' 2>/dev/null; exit 0",
+        heard.display()
+    );
+    laboratory.program("check.sh", &body);
+    let args =
+        ["a b", "", "it's", "\"$HOME\"", "\\n\\", "#1! {x}", "~SEQ(a,1,2)", "${_PWD}", "é\n"];
+    let mut fleet = pair();
+    let written = args.map(str::to_owned).to_vec();
+    let exec = ExecProbe { file: "check.sh".into(), args: written, user: None };
+    probes(&mut fleet.definitions, &Probe::Exec(exec));
+    let known =
+        ExportOptions { exec_dir: Some(laboratory.exec_dir()), ..options(Inexpressible::Refuse) };
+    let (text, _) = export(&fleet.definitions, &fleet.facts, &name("lb1"), &known).unwrap();
+    laboratory.run_until(&text, || heard.exists());
+    let expected: String = args.iter().map(|arg| format!("[{arg}]")).collect();
+    assert_eq!(fs::read_to_string(&heard).unwrap(), expected);
+}
