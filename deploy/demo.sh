@@ -178,7 +178,7 @@ served_by() {
 
 all_healthy() {
     local healthy
-    healthy=$(vipctl get instances -o json | grep -o '"health": *"ok"' | wc -l)
+    healthy=$(vipctl get vips -o json | grep -o '"health": *"ok"' | wc -l)
     [ "$healthy" -eq 2 ]
 }
 
@@ -311,6 +311,8 @@ nodes_are_there() {
     [[ $nodes == *lb1* && $nodes == *lb2* ]]
 }
 
+lb1_is_missed() { vipctl | grep -qF '1 of 2 nodes connected'; }
+
 start_watch() {
     on ctl env VIPFLEET_SERVER=http://127.0.0.1:7700 NO_COLOR=1 "$BIN/vipctl" watch \
         </dev/null >"$STATE/timeline" 2>"$STATE/ctl-watch.log" &
@@ -342,6 +344,7 @@ act_three() {
     expect "http://$VIP1/ is served by n2" served_by n2 $VIP1
     expect "http://$VIP2/ is served by n2" served_by n2 $VIP2
     stop_client
+    expect "the server misses lb1" lb1_is_missed
     vipctl | indent
 
     heading "What happened (vipctl watch)"
