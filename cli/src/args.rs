@@ -112,6 +112,9 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  \
                       vipctl import keepalived lb1=lb1.conf lb2=lb2.conf > fleet.yaml")]
     Import(ImportArgs),
+    /// Write the configuration of something else out of the definitions.
+    #[command(after_help = "Examples:\n  vipctl export keepalived lb1 > keepalived.conf")]
+    Export(ExportArgs),
     /// Check definitions without a server.
     #[command(after_help = "Examples:\n  vipctl validate -f fleet.yaml\n  \
                       vipctl validate -f - -o json < fleet.yaml")]
@@ -195,6 +198,36 @@ pub(crate) struct ImportKeepalivedArgs {
     /// Leave out virtual servers, which vipfleet does not reproduce.
     #[arg(long)]
     pub(crate) ignore_lvs: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(subcommand)]
+    pub(crate) target: ExportTarget,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ExportTarget {
+    /// The keepalived.conf of one node, with its passwords in clear.
+    #[command(after_help = "Examples:\n  vipctl export keepalived lb1 > keepalived.conf\n  \
+                      vipctl export keepalived lb1 --exec-dir /etc/vipfleet/exec \
+                      --script-user nobody")]
+    Keepalived(ExportKeepalivedArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ExportKeepalivedArgs {
+    /// A member of at least one instance, of ours or external.
+    pub(crate) node: vipfleet_model::Name,
+    /// Where the programs of exec checks and hooks are: the agent's --exec-dir.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) exec_dir: Option<String>,
+    /// Who runs programs that name no user; root unless it is said.
+    #[arg(long, value_name = "USER")]
+    pub(crate) script_user: Option<String>,
+    /// Leave out checks and hooks that keepalived has no word for, instead of refusing.
+    #[arg(long)]
+    pub(crate) leave_out: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -7,6 +7,7 @@ mod delete;
 mod describe;
 mod diff;
 mod edit;
+mod export;
 mod get;
 mod history;
 mod import;
@@ -60,6 +61,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Rollback(args) => rollback::run(context, &args).await,
         Command::Watch(args) => watch::run(context, &args).await,
         Command::Import(args) => import::run(context, &args),
+        Command::Export(args) => export::run(context, &args).await,
         Command::Validate(args) => validate::run(context, &args),
         Command::Completion(args) => completion::run(&args),
         Command::Version(args) => version::run(context, &args).await,

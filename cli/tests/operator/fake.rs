@@ -217,7 +217,8 @@ impl Control for Service {
         request: Request<v1::GetRequest>,
     ) -> Result<Response<v1::GetResponse>, Status> {
         let state = self.state()?;
-        let keys = request.into_inner().keys.into_iter().map(|it| it.try_into().unwrap());
+        let v1::GetRequest { keys, reveal_secrets } = request.into_inner();
+        let keys = keys.into_iter().map(|it| it.try_into().unwrap());
         let keys = keys.collect::<Vec<Key>>();
         if let Some(missing) = keys.iter().find(|key| !state.definitions.contains_key(key)) {
             return Err(Status::not_found(format!("there is no {missing}")));
@@ -225,7 +226,10 @@ impl Control for Service {
         let wanted = state.definitions.iter();
         let wanted = wanted.filter(|(key, _)| keys.is_empty() || keys.contains(key));
         let definitions = wanted.map(|(_, (definition, revision))| v1::StoredDefinition {
-            definition: Some(definition.redacted().into()),
+            definition: Some(match reveal_secrets {
+                true => definition.clone().into(),
+                false => definition.redacted().into(),
+            }),
             revision: *revision,
         });
         let definitions = definitions.collect();

@@ -5,6 +5,7 @@
 
 mod changes;
 mod editing;
+mod export;
 mod fake;
 mod offline;
 mod reading;
