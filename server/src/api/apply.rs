@@ -2,20 +2,24 @@
 //! handler stops at the store; agents hear of it from the store's watch.
 
 use super::read::redacted_change;
-use super::{Api, malformed, refusal};
+use super::{Api, each, refusal};
 use crate::store::{Change, DefinitionChange, Revision, Snapshot, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use tonic::Status;
 use tracing::info;
 use vipfleet_model::redaction::unredact_all;
 use vipfleet_model::validate::validate;
 use vipfleet_model::{Definition, Definitions, Finding, Findings, Key, Place};
-use vipfleet_proto::{Malformed, v1};
+use vipfleet_proto::v1;
 
 /// A change that somebody else's overtook is planned anew this often, unless the client named
 /// the revision it was planned against.
 const ATTEMPTS: usize = 8;
+
+/// How long an answer waits for this replica to see the change come back from the store.
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// What a client wants changed.
 struct Wish {
@@ -127,6 +131,9 @@ impl Api {
                     info!(?revision, %author, %message, definitions = keys.len(), "applied");
                     answer.committed = record.is_some();
                     answer.revision = record.map_or(answer.revision, |record| record.revision.0);
+                    // So that a status asked for next shows it. The change is made in any case.
+                    let seen = self.fleet.sees(Revision(answer.revision));
+                    tokio::time::timeout(CATCH_UP, seen).await.ok();
                     return Ok(answer);
                 }
                 Err(StoreError::Conflict { .. })
@@ -142,17 +149,6 @@ impl Api {
             }
         }
     }
-}
-
-/// Converts each, and says which one is malformed and where.
-fn each<W, T>(field: &str, wire: Vec<W>) -> Result<Vec<T>, Status>
-where
-    T: TryFrom<W, Error = Malformed>,
-{
-    let one = |(index, wire): (usize, W)| {
-        T::try_from(wire).map_err(|cause| malformed(cause.under(&format!("{field}[{index}]"))))
-    };
-    wire.into_iter().enumerate().map(one).collect()
 }
 
 /// A definition that is put twice, or put and deleted, has no one meaning.

@@ -1,7 +1,7 @@
 //! Progress of a revision on its way into the kernels: what `--wait` waits for.
 
-use super::{Api, Streamed, stopping};
-use crate::fleet::{NodeProgress, View};
+use super::{Api, Fed, Streamed};
+use crate::fleet::{Fleet, NodeProgress, View};
 use crate::store::Revision;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -30,36 +30,40 @@ impl Api {
         let timeout = timeout.unwrap_or(LONGEST).min(LONGEST);
         let revision = Revision(request.revision);
         let (send, receive) = mpsc::channel(8);
-        let mut changes = self.fleet.watch();
-        let stop = self.stop.clone();
-        let said_to = send.clone();
-        let follow = async move {
-            let mut said = None;
-            loop {
-                let progress = progress(&changes.borrow_and_update().clone(), revision, &names);
-                let done = progress.done;
-                if said.as_ref() != Some(&progress) {
-                    said = Some(progress.clone());
-                    if send.send(Ok(progress)).await.is_err() {
-                        return;
-                    }
-                }
-                if done {
-                    return;
-                }
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    () = send.closed() => return,
-                }
-            }
-        };
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = tokio::time::timeout(timeout, follow) => {}
-                () = stop.cancelled() => drop(said_to.try_send(Err(stopping()))),
-            }
+        let (fleet, to) = (self.fleet.clone(), send.clone());
+        self.feed(send, async move {
+            let follow = follow(&fleet, revision, &names, &to);
+            tokio::time::timeout(timeout, follow).await.unwrap_or(Fed::Done)
         });
         Ok(Box::pin(ReceiverStream::new(receive)))
+    }
+}
+
+async fn follow(
+    fleet: &Fleet,
+    revision: Revision,
+    names: &[Name],
+    send: &mpsc::Sender<Result<v1::Convergence, Status>>,
+) -> Fed {
+    let mut changes = fleet.watch();
+    let mut said = None;
+    loop {
+        let view = changes.borrow_and_update().clone();
+        let progress = progress(&view, revision, names);
+        let done = progress.done;
+        if said.as_ref() != Some(&progress) {
+            said = Some(progress.clone());
+            if send.send(Ok(progress)).await.is_err() {
+                return Fed::Done;
+            }
+        }
+        if done {
+            return Fed::Done;
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return Fed::CutShort },
+            () = send.closed() => return Fed::Done,
+        }
     }
 }
 

@@ -9,11 +9,13 @@ mod transitions;
 use crate::fleet::Fleet;
 use crate::store::{Revision, StoreError};
 use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
-use vipfleet_proto::v1;
 use vipfleet_proto::v1::control_server::Control;
+use vipfleet_proto::{Malformed, v1};
 
 /// Largest request or answer: 10,000 definitions with room to spare.
 pub const MESSAGE_LIMIT: usize = 64 << 20;
@@ -32,6 +34,25 @@ type Streamed<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send + 'static
 impl Api {
     pub fn new(fleet: Fleet, stop: CancellationToken) -> Self {
         Self { fleet, stop }
+    }
+
+    /// Runs what feeds a stream. A client that is cut short is told so: an end without a word
+    /// would look like the end of the matter.
+    fn feed<T: Send + 'static>(
+        &self,
+        send: mpsc::Sender<Result<T, Status>>,
+        feed: impl Future<Output = Fed> + Send + 'static,
+    ) {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            let fed = tokio::select! {
+                fed = feed => fed,
+                () = stop.cancelled() => Fed::CutShort,
+            };
+            if let Fed::CutShort = fed {
+                send.send_timeout(Err(stopping()), FAREWELL).await.ok();
+            }
+        });
     }
 }
 
@@ -114,11 +135,33 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// How what feeds a stream ended.
+enum Fed {
+    /// The client has all it asked for, or is gone.
+    Done,
+    /// The replica ends.
+    CutShort,
+}
+
+/// How long a client that is cut short may take to hear of it.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// What a stream says when it ends before its time. Resumed elsewhere, it misses nothing.
 fn stopping() -> Status {
     Status::unavailable("the server is stopping: ask again, or another replica")
 }
 
-fn malformed(cause: vipfleet_proto::Malformed) -> Status {
+/// Converts each, and says which one is malformed and where.
+fn each<W, T>(field: &str, wire: Vec<W>) -> Result<Vec<T>, Status>
+where
+    T: TryFrom<W, Error = Malformed>,
+{
+    let one = |(index, wire): (usize, W)| {
+        T::try_from(wire).map_err(|cause| malformed(cause.under(&format!("{field}[{index}]"))))
+    };
+    wire.into_iter().enumerate().map(one).collect()
+}
+
+fn malformed(cause: Malformed) -> Status {
     Status::invalid_argument(cause.to_string())
 }

@@ -1,6 +1,6 @@
 //! Reading definitions and their history. Secrets leave redacted, unless export asks for them.
 
-use super::{Api, malformed, refusal};
+use super::{Api, each, malformed, refusal};
 use crate::store::{ChangeRecord, DefinitionChange, Revision};
 use prost_types::Timestamp;
 use std::collections::BTreeSet;
@@ -11,13 +11,19 @@ use vipfleet_proto::v1;
 const HISTORY_LIMIT: u32 = 100;
 const HISTORY_MOST: u32 = 1000;
 
+/// Changes read from the store at a time.
+const HISTORY_AT_ONCE: usize = 16;
+
+/// A page of history ends before it has more definitions than this, so that it fits a message;
+/// one change is shown whatever its size.
+const PAGE_DEFINITIONS: usize = 10_000;
+
 impl Api {
     pub(super) async fn definitions(
         &self,
         request: v1::GetRequest,
     ) -> Result<v1::GetResponse, Status> {
-        let keys = request.keys.into_iter().map(Key::try_from).collect::<Result<BTreeSet<_>, _>>();
-        let keys = keys.map_err(malformed)?;
+        let keys = each("keys", request.keys)?.into_iter().collect::<BTreeSet<Key>>();
         let now = self.fleet.store().snapshot().await.map_err(refusal)?;
         if let Some(missing) = keys.iter().find(|key| !now.definitions.0.contains_key(*key)) {
             return Err(Status::not_found(format!("there is no {missing}")));
@@ -40,13 +46,27 @@ impl Api {
         &self,
         request: v1::HistoryRequest,
     ) -> Result<v1::HistoryResponse, Status> {
-        let key = request.key.map(Key::try_from).transpose().map_err(malformed)?;
+        let key = request.key.map(Key::try_from).transpose();
+        let key = key.map_err(|cause| malformed(cause.under("key")))?;
         let limit = if request.limit == 0 { HISTORY_LIMIT } else { request.limit };
         let limit = usize::try_from(limit.min(HISTORY_MOST)).unwrap_or(usize::MAX);
-        let before = (request.before > 0).then_some(Revision(request.before));
-        let store = self.fleet.store();
-        let records = store.history(key.as_ref(), before, limit).await.map_err(refusal)?;
-        Ok(v1::HistoryResponse { changes: records.into_iter().map(change).collect() })
+        let mut before = (request.before > 0).then_some(Revision(request.before));
+        let (mut changes, mut definitions) = (Vec::new(), 0);
+        while changes.len() < limit && definitions < PAGE_DEFINITIONS {
+            let wanted = HISTORY_AT_ONCE.min(limit - changes.len());
+            let records = self.fleet.store().history(key.as_ref(), before, wanted).await;
+            let records = records.map_err(refusal)?;
+            let Some(last) = records.last() else { break };
+            before = Some(last.revision);
+            for record in records {
+                definitions += record.changes.len();
+                if definitions > PAGE_DEFINITIONS && !changes.is_empty() {
+                    break;
+                }
+                changes.push(change(record));
+            }
+        }
+        Ok(v1::HistoryResponse { changes })
     }
 }
 

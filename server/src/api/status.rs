@@ -1,6 +1,6 @@
 //! The fleet's state, whole: once, or again whenever it changed.
 
-use super::{Api, Streamed, stopping};
+use super::{Api, Fed, Streamed};
 use crate::fleet::{Fleet, View};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,25 +23,19 @@ impl Api {
     /// Coalesced to the latest: a slow reader skips states, it never lags.
     pub(super) fn status_changes(&self) -> Streamed<v1::StatusResponse> {
         let (send, receive) = mpsc::channel(1);
-        let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = follow(&fleet, &send) => {}
-                () = stop.cancelled() => drop(send.try_send(Err(stopping()))),
-            }
-        });
+        let (fleet, to) = (self.fleet.clone(), send.clone());
+        self.feed(send, async move { follow(&fleet, &to).await });
         Box::pin(ReceiverStream::new(receive))
     }
 }
 
-/// Until the client is gone.
-async fn follow(fleet: &Fleet, send: &mpsc::Sender<Result<v1::StatusResponse, Status>>) {
+async fn follow(fleet: &Fleet, send: &mpsc::Sender<Result<v1::StatusResponse, Status>>) -> Fed {
     let mut changes = fleet.watch();
     let mut said = None;
     loop {
         // The state is worked out when there is room for it: the latest, then.
         let Ok(room) = send.reserve().await else {
-            return;
+            return Fed::Done;
         };
         let view = changes.borrow_and_update().clone();
         let state = of(&view);
@@ -51,8 +45,8 @@ async fn follow(fleet: &Fleet, send: &mpsc::Sender<Result<v1::StatusResponse, St
         }
         tokio::time::sleep(PACE).await;
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
-            () = send.closed() => return,
+            changed = changes.changed() => if changed.is_err() { return Fed::CutShort },
+            () = send.closed() => return Fed::Done,
         }
     }
 }

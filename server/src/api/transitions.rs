@@ -1,7 +1,7 @@
 //! Transitions after a revision, then live, each once. The store's pages and the live feed are
 //! joined by revision: what the page had is not said again.
 
-use super::{Api, Streamed, refusal, stopping};
+use super::{Api, Fed, Streamed, refusal};
 use crate::fleet::Fleet;
 use crate::store::{Revision, StoredTransition};
 use tokio::sync::broadcast::error::RecvError;
@@ -35,12 +35,10 @@ impl Api {
             }
         }
         let (send, receive) = mpsc::channel(64);
-        let (fleet, stop) = (self.fleet.clone(), self.stop.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = follow(&fleet, after, &send) => {}
-                () = stop.cancelled() => drop(send.try_send(Err(stopping()))),
-            }
+        let (fleet, to) = (self.fleet.clone(), send.clone());
+        self.feed(send, async move {
+            follow(&fleet, after, &to).await.ok();
+            Fed::Done
         });
         Ok(Box::pin(ReceiverStream::new(receive)))
     }

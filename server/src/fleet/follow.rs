@@ -14,23 +14,25 @@ use tracing::error;
 /// Events taken in before the picture is published again.
 const BATCH: usize = 1024;
 
+/// Where the follower says what it learned.
+pub(super) struct Outlets {
+    pub(super) views: watch::Sender<Arc<View>>,
+    /// Only views that sessions have to act on: a thousand reports wake no session.
+    pub(super) urgent: watch::Sender<Arc<View>>,
+    pub(super) transitions: broadcast::Sender<StoredTransition>,
+}
+
 pub(super) struct Follower {
-    publish: watch::Sender<Arc<View>>,
-    transitions: broadcast::Sender<StoredTransition>,
+    outlets: Outlets,
     liveness: Liveness,
     heart: Arc<Heart>,
     view: View,
 }
 
 impl Follower {
-    pub(super) fn new(
-        publish: watch::Sender<Arc<View>>,
-        transitions: broadcast::Sender<StoredTransition>,
-        liveness: Liveness,
-        heart: Arc<Heart>,
-    ) -> Self {
-        let view = publish.borrow().as_ref().clone();
-        Self { publish, transitions, liveness, heart, view }
+    pub(super) fn new(outlets: Outlets, liveness: Liveness, heart: Arc<Heart>) -> Self {
+        let view = outlets.views.borrow().as_ref().clone();
+        Self { outlets, liveness, heart, view }
     }
 
     /// Until `stop`, or until the store is closed for good. Every branch is cancel safe.
@@ -64,7 +66,12 @@ impl Follower {
             }
             self.view.settle();
             self.view.judge(&self.liveness, Instant::now());
-            self.publish.send_replace(Arc::new(self.view.clone()));
+            let urgent = self.view.take_urge();
+            let view = Arc::new(self.view.clone());
+            self.outlets.views.send_replace(Arc::clone(&view));
+            if urgent {
+                self.outlets.urgent.send_replace(view);
+            }
         }
     }
 
@@ -76,7 +83,7 @@ impl Follower {
                 self.liveness.heard(&record, Instant::now());
             }
             // Nobody listening is fine.
-            EventKind::Transition(transition) => drop(self.transitions.send(transition)),
+            EventKind::Transition(transition) => drop(self.outlets.transitions.send(transition)),
             _ => {}
         }
     }

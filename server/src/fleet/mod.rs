@@ -19,10 +19,10 @@ pub use self::node::{Greeted, NodeView, SessionEvent, SessionNews, SessionView, 
 pub use self::nodes::NodeProgress;
 pub use self::view::{Desired, View};
 
-use self::follow::Follower;
+use self::follow::{Follower, Outlets};
 use self::heart::Heart;
 
-use crate::store::{FleetIdentity, Store, StoreError, StoredTransition};
+use crate::store::{FleetIdentity, Revision, Store, StoreError, StoredTransition};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -43,6 +43,7 @@ pub struct Fleet {
     pub replica: String,
     store: Arc<dyn Store>,
     view: watch::Receiver<Arc<View>>,
+    urgent_view: watch::Receiver<Arc<View>>,
     transitions: broadcast::Sender<StoredTransition>,
     sessions: mpsc::Sender<SessionEvent>,
 }
@@ -62,14 +63,17 @@ impl Fleet {
         let heart = Arc::new(Heart::new(replica.clone()));
         let known = snapshot.replicas.values();
         let judge = Liveness::new(liveness, &replica, known, Instant::now());
-        let (publish, view) = watch::channel(Arc::new(View::new(&replica, snapshot)));
+        let first = Arc::new(View::new(&replica, snapshot));
+        let (views, view) = watch::channel(Arc::clone(&first));
+        let (urgent, urgent_view) = watch::channel(first);
         let (transitions, _) = broadcast::channel(TRANSITION_BACKLOG);
         let (sessions, heard) = mpsc::channel(SESSION_EVENTS);
-        let follower = Follower::new(publish, transitions.clone(), judge, Arc::clone(&heart));
+        let outlets = Outlets { views, urgent, transitions: transitions.clone() };
+        let follower = Follower::new(outlets, judge, Arc::clone(&heart));
         tokio::spawn(follower.run(events, heard, stop.clone()));
         let (beating, every) = (Arc::clone(&store), liveness::beat_every(liveness));
         tokio::spawn(async move { heart.beat(beating, every, stop).await });
-        Ok(Self { identity, replica, store, view, transitions, sessions })
+        Ok(Self { identity, replica, store, view, urgent_view, transitions, sessions })
     }
 
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -84,6 +88,19 @@ impl Fleet {
     /// Wakes when the view changed.
     pub fn watch(&self) -> watch::Receiver<Arc<View>> {
         self.view.clone()
+    }
+
+    /// Returns when the definitions of this revision are in the view.
+    pub async fn sees(&self, definitions: Revision) {
+        let mut views = self.view.clone();
+        let seen = |view: &Arc<View>| view.definitions_revision >= definitions;
+        // It fails when the replica ends: nobody asks then.
+        views.wait_for(seen).await.ok();
+    }
+
+    /// Wakes when an assignment changed, or a session held here lost its node to another replica.
+    pub fn watch_urgent(&self) -> watch::Receiver<Arc<View>> {
+        self.urgent_view.clone()
     }
 
     /// Transitions as the store's watch delivers them, from now on.

@@ -20,9 +20,13 @@ pub struct SessionEvent {
 #[derive(Debug)]
 pub enum SessionNews {
     Connected(Greeted),
-    Accepted { hash: String, generation: u64 },
+    Accepted {
+        hash: String,
+        generation: u64,
+    },
     Rejected(Rejection),
-    Reported(Box<NodeReport>),
+    /// With when it came, RFC 3339.
+    Reported(Box<NodeReport>, String),
     Disconnected,
 }
 
@@ -56,6 +60,7 @@ pub struct SessionView {
     accepted_generation: u64,
     rejected: Option<Rejection>,
     report: Option<Arc<NodeReport>>,
+    reported_at: Option<String>,
     /// The store's watch has shown the session's own record.
     recorded: bool,
     /// Replica that got a session of the node since: this one is what is left of a broken
@@ -86,6 +91,12 @@ impl NodeView {
         }
     }
 
+    /// When the last report came that is known of.
+    pub(super) fn last_report(&self) -> Option<&str> {
+        let session = self.session.as_ref().and_then(|session| session.reported_at.as_deref());
+        session.or(self.record.as_ref()?.reported_at.as_deref())
+    }
+
     pub(super) fn accepted_hash(&self) -> Option<&str> {
         match &self.session {
             Some(session) => Some(&session.accepted_hash),
@@ -108,12 +119,10 @@ impl NodeView {
         }
     }
 
-    /// Takes in what the store has now.
-    pub(super) fn absorb(&mut self, record: &NodeRecord, this: &str) {
-        if let Some(session) = &mut self.session {
-            session.notice(record, this);
-        }
+    /// Takes in what the store has now. Whether the session held here lost the node by it.
+    pub(super) fn absorb(&mut self, record: &NodeRecord, this: &str) -> bool {
         self.record = Some(record.clone());
+        self.session.as_mut().is_some_and(|session| session.notice(record, this))
     }
 
     /// Takes in what a session says. Sessions of one node may overlap: the newest counts.
@@ -134,7 +143,9 @@ impl NodeView {
                 session.rejected = None;
             }
             SessionNews::Rejected(rejection) => session.rejected = Some(rejection),
-            SessionNews::Reported(report) => session.report = Some(Arc::from(report)),
+            SessionNews::Reported(report, at) => {
+                (session.report, session.reported_at) = (Some(Arc::from(report)), Some(at));
+            }
             SessionNews::Disconnected => self.session = None,
             SessionNews::Connected(_) => {}
         }
@@ -176,6 +187,7 @@ impl SessionView {
             accepted_generation: generation,
             rejected,
             report: None,
+            reported_at: None,
             recorded: false,
             superseded_by: None,
         }
@@ -186,11 +198,12 @@ impl SessionView {
     }
 
     /// Whoever wrote that it has the node after our record was written got it after us.
-    fn notice(&mut self, record: &NodeRecord, this: &str) {
-        if self.is_in(record, this) {
-            self.recorded = true;
-        } else if self.recorded && record.connected && record.replica != this {
+    fn notice(&mut self, record: &NodeRecord, this: &str) -> bool {
+        self.recorded |= self.is_in(record, this);
+        let lost = self.recorded && record.connected && record.replica != this;
+        if lost {
             self.superseded_by = Some(record.replica.clone());
         }
+        lost
     }
 }

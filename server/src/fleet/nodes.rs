@@ -41,7 +41,7 @@ impl View {
             settled: report.is_some_and(|report| report.settled),
             interfaces: interfaces.unwrap_or_default(),
             checks: report.map(|report| report.checks.clone()).unwrap_or_default(),
-            last_report: record.and_then(|it| it.reported_at.clone()),
+            last_report: node.and_then(|it| it.last_report()).map(str::to_owned),
         }
     }
 

@@ -32,6 +32,8 @@ pub struct View {
     /// Definitions or facts changed since `desired` was derived.
     stale: bool,
     generation: Revision,
+    /// Something happened that sessions held here have to act on.
+    urges_sessions: bool,
     replica: Arc<str>,
 }
 
@@ -50,6 +52,7 @@ impl View {
             nodes: nodes.map(|(name, node)| (name, Arc::new(node))).collect(),
             desired: Arc::default(),
             stale: true,
+            urges_sessions: false,
             generation: snapshot.definitions_revision.max(facts_revision.unwrap_or_default()),
             replica: replica.into(),
         };
@@ -85,7 +88,7 @@ impl View {
             }
             EventKind::Node(record) => {
                 let this = Arc::clone(&self.replica);
-                self.node_mut(&record.node).absorb(record, &this);
+                self.urges_sessions |= self.node_mut(&record.node).absorb(record, &this);
             }
             EventKind::Transition(_) | EventKind::Replica(_) => {}
         }
@@ -117,6 +120,12 @@ impl View {
         };
         let placed = place(&self.definitions, &self.facts);
         self.desired = Arc::new(placed.into_iter().map(desired).collect());
+        self.urges_sessions = true;
+    }
+
+    /// Whether sessions have to look at the picture again; once.
+    pub(super) fn take_urge(&mut self) -> bool {
+        std::mem::take(&mut self.urges_sessions)
     }
 
     /// Judges who is connected.

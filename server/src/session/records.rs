@@ -11,10 +11,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 use vipfleet_model::{Name, NodeFacts, NodeReport};
+
+/// How old counters in the store may be.
+const COUNTERS: Duration = Duration::from_secs(60);
 
 /// The records of one replica. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub(super) struct Latest {
     /// Another replica has the node since: the record is that one's to write.
     pub(super) given_up: bool,
     pub(super) record: NodeRecord,
+    /// When a report was last written, or is about to be.
+    reported: Option<Instant>,
     /// As the last Hello or a later message said.
     pub(super) facts: Option<NodeFacts>,
 }
@@ -47,7 +53,8 @@ pub(super) struct Latest {
 impl Latest {
     /// Before the first session here.
     fn of(record: NodeRecord) -> Self {
-        Self { session: 0, open: false, given_up: false, record, facts: None }
+        let (session, open, given_up) = (0, false, false);
+        Self { session, open, given_up, record, reported: None, facts: None }
     }
 }
 
@@ -163,10 +170,21 @@ impl Recording {
         self.change(|latest| latest.record.rejected = Some(rejection));
     }
 
-    pub(super) fn reported(&self, report: NodeReport) {
-        self.change(|latest| {
+    /// Counters alone are written now and then only: they move in every report.
+    pub(super) fn reported(&self, report: NodeReport, at: String) {
+        self.recorder.latest.send_if_modified(|latest| {
+            if latest.session != self.session {
+                return false;
+            }
+            let before = latest.record.report.as_ref().map(without_counters);
+            let news = before.is_none_or(|before| before != without_counters(&report));
             latest.record.report = Some(report);
-            latest.record.reported_at = Some(Timestamp::now().to_string());
+            latest.record.reported_at = Some(at);
+            let due = latest.reported.is_none_or(|last| last.elapsed() >= COUNTERS);
+            if news || due {
+                latest.reported = Some(Instant::now());
+            }
+            news || due
         });
     }
 
@@ -214,6 +232,16 @@ impl NodeRecord {
     }
 }
 
+/// What of a report is news.
+fn without_counters(report: &NodeReport) -> NodeReport {
+    let mut report = report.clone();
+    for instance in &mut report.instances {
+        (instance.adverts_sent, instance.adverts_received) = (0, 0);
+        instance.discards.clear();
+    }
+    report
+}
+
 fn blank(node: &Name) -> NodeRecord {
     NodeRecord {
         node: node.clone(),
@@ -226,5 +254,66 @@ fn blank(node: &Name) -> NodeRecord {
         rejected: None,
         report: None,
         reported_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vipfleet_model::report::{InstanceReport, InstanceState};
+
+    fn report(state: InstanceState, adverts_sent: u64) -> NodeReport {
+        let instance = InstanceReport {
+            name: "VI_1".parse().unwrap(),
+            state,
+            since: String::new(),
+            reason: String::new(),
+            priority: 100,
+            effective_priority: 100,
+            holding: false,
+            master: None,
+            addresses: Vec::new(),
+            adverts_sent,
+            adverts_received: 0,
+            discards: [("ttl".to_owned(), adverts_sent)].into(),
+            warnings: Vec::new(),
+        };
+        NodeReport { instances: vec![instance], ..NodeReport::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn counters_alone_are_written_now_and_then_only() {
+        let (latest, mut changes) = watch::channel(Latest::of(blank(&"lb1".parse().unwrap())));
+        let recording = Recording { recorder: Arc::new(Recorder { latest }), session: 0 };
+        let mut written = |state, adverts_sent| {
+            recording.reported(report(state, adverts_sent), String::new());
+            let news = changes.has_changed().unwrap();
+            let latest = changes.borrow_and_update();
+            assert_eq!(latest.record.report, Some(report(state, adverts_sent)));
+            news
+        };
+        assert!(written(InstanceState::Backup, 1));
+        assert!(!written(InstanceState::Backup, 2));
+        assert!(written(InstanceState::Master, 2));
+        tokio::time::advance(COUNTERS).await;
+        assert!(written(InstanceState::Master, 3));
+        assert!(!written(InstanceState::Master, 4));
+    }
+
+    #[test]
+    fn what_an_older_session_says_is_not_written() {
+        let (latest, changes) = watch::channel(Latest::of(blank(&"lb1".parse().unwrap())));
+        latest.send_if_modified(|latest| {
+            latest.session = 2;
+            false
+        });
+        let recorder = Arc::new(Recorder { latest });
+        let older = Recording { recorder: Arc::clone(&recorder), session: 1 };
+        older.reported(report(InstanceState::Master, 1), String::new());
+        older.accepted("cafe");
+        older.ended(false);
+        assert!(!changes.has_changed().unwrap());
+        Recording { recorder, session: 2 }.accepted("beef");
+        assert_eq!(changes.borrow().record.accepted_hash, "beef");
     }
 }

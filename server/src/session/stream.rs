@@ -7,6 +7,7 @@ use super::records::Recording;
 use super::verdicts::{Sent, Verdicts};
 use crate::fleet::{Fleet, Greeted, SessionEvent, SessionNews, View};
 use crate::store::Rejection;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 use tracing::{debug, warn};
@@ -60,7 +61,7 @@ impl SessionStream {
         incoming: &mut Streaming<v1::AgentMessage>,
         outgoing: &Outgoing,
     ) -> Ended {
-        let mut changes = self.fleet.watch();
+        let mut changes = self.fleet.watch_urgent();
         loop {
             let view = changes.borrow_and_update().clone();
             if let Some(replica) = self.superseded_by(&view) {
@@ -157,8 +158,9 @@ impl SessionStream {
             }
             FromAgent::Report(report) => {
                 let report = NodeReport::try_from(report).map_err(malformed("report"))?;
-                self.recording.reported(report.clone());
-                self.tell(SessionNews::Reported(Box::new(report))).await;
+                let at = Timestamp::now().to_string();
+                self.recording.reported(report.clone(), at.clone());
+                self.tell(SessionNews::Reported(Box::new(report), at)).await;
                 Ok(())
             }
             FromAgent::Transitions(batch) => self.keep_transitions(batch).await,

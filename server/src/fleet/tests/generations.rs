@@ -99,7 +99,7 @@ fn sent_accepted_and_observed_are_three_facts() {
     assert_eq!(generations(&fleet, "lb1"), taken);
     let mut unsettled = report(desired, &hash, &["VI_1"]);
     unsettled.settled = false;
-    fleet.hear("lb1", 1, SessionNews::Reported(Box::new(unsettled)));
+    fleet.hear("lb1", 1, SessionNews::Reported(Box::new(unsettled), SINCE.into()));
     assert_eq!(generations(&fleet, "lb1"), taken, "its kernel lags");
     fleet.observe("lb1", 1);
     let done = Generations { observed: desired, ..taken };

@@ -115,7 +115,7 @@ impl Fleet {
         let instances = desired.assignment.instances.iter().map(|it| it.name.as_str());
         let report = report(generation, &hash, &instances.collect::<Vec<_>>());
         self.hear(node, session, SessionNews::Accepted { hash, generation });
-        self.hear(node, session, SessionNews::Reported(Box::new(report)));
+        self.hear(node, session, SessionNews::Reported(Box::new(report), SINCE.into()));
     }
 
     /// Time goes by while the store answers: the beats of these replicas and of this one come.
