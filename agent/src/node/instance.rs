@@ -119,6 +119,19 @@ impl Instance {
         self.router.is_holding() || self.is_leaving()
     }
 
+    /// Why it is in its state. The faults of one that is in FAULT may be others by now than those
+    /// that brought it there.
+    fn reason(&self) -> String {
+        match &self.health {
+            Some(health)
+                if self.router.state() == StateName::Fault && !health.faults.is_empty() =>
+            {
+                health.faults.join("; ")
+            }
+            _ => self.reason.clone(),
+        }
+    }
+
     fn warnings(&self, now: Time) -> Vec<String> {
         let of_router = self.router.warnings(now).map(ToString::to_string);
         let serving = self.kernel.custody == Some(Custody::Serving);
@@ -132,7 +145,7 @@ impl Instance {
             name: self.name().clone(),
             state: state(self.router.state()),
             since: self.since.clone(),
-            reason: self.reason.clone(),
+            reason: self.reason(),
             priority: self.prepared.config.priority.get(),
             effective_priority: self.router.effective_priority().get(),
             holding: self.is_handing_over(),

@@ -97,7 +97,7 @@ impl Files {
             match (failures.is_empty(), failed) {
                 (false, false) => {
                     for cause in &failures {
-                        error!(%cause, "state is not kept; a restart would know less; trying again");
+                        error!(%cause, "state is not kept; a restart would know less");
                     }
                 }
                 (true, true) => info!("state is kept again"),
