@@ -59,14 +59,9 @@ impl FromStr for VirtualAddress {
 
     /// `A` or `A/prefix`.
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        let net = text
-            .parse::<IpNet>()
-            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let net = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         let address = net.map_err(|_| InvalidAddress(text.to_owned()))?;
-        Ok(Self {
-            address,
-            ..Self::host(address.addr())
-        })
+        Ok(Self { address, ..Self::host(address.addr()) })
     }
 }
 
@@ -118,11 +113,7 @@ mod wire {
             match written {
                 Written::Short(text) => Ok(text.parse::<Self>().map_err(|it| it.to_string())?),
                 Written::Long(long) => Ok(Self {
-                    address: long
-                        .address
-                        .parse::<Self>()
-                        .map_err(|it| it.to_string())?
-                        .address,
+                    address: long.address.parse::<Self>().map_err(|it| it.to_string())?.address,
                     dev: long.dev,
                     label: long.label,
                     scope: long.scope,
@@ -139,20 +130,8 @@ mod wire {
             if plain && it.scope == Scope::Global {
                 return Self::Short(address);
             }
-            let VirtualAddress {
-                dev,
-                label,
-                scope,
-                broadcast,
-                ..
-            } = it;
-            Self::Long(Long {
-                address,
-                dev,
-                label,
-                scope,
-                broadcast,
-            })
+            let VirtualAddress { dev, label, scope, broadcast, .. } = it;
+            Self::Long(Long { address, dev, label, scope, broadcast })
         }
     }
 }

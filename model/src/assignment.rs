@@ -77,9 +77,6 @@ impl Assignment {
     pub fn hash(&self) -> String {
         use sha2::{Digest, Sha256};
         let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&text)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }

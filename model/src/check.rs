@@ -133,24 +133,14 @@ impl Probe {
 impl HttpProbe {
     /// A GET that expects 200.
     pub fn new(url: String) -> Self {
-        Self {
-            url,
-            expect_status: ok_status(),
-        }
+        Self { url, expect_status: ok_status() }
     }
 }
 
 /// The message for a check without its one probe.
 pub(crate) fn wrong_probes(found: &[&str]) -> String {
-    let has = if found.is_empty() {
-        "none".to_owned()
-    } else {
-        found.join(" and ")
-    };
-    format!(
-        "a check has exactly one of {}; this one has {has}",
-        Probe::KINDS.join(", ")
-    )
+    let has = if found.is_empty() { "none".to_owned() } else { found.join(" and ") };
+    format!("a check has exactly one of {}; this one has {has}", Probe::KINDS.join(", "))
 }
 
 mod wire {
@@ -207,11 +197,7 @@ mod wire {
             let mut probes = probes.into_iter().flatten().collect::<Vec<_>>();
             let kinds = probes.iter().map(Probe::kind).collect::<Vec<_>>();
             let wrong = super::wrong_probes(&kinds);
-            let probe = if probes.len() == 1 {
-                probes.pop()
-            } else {
-                None
-            };
+            let probe = if probes.len() == 1 { probes.pop() } else { None };
             Ok(Self {
                 probe: probe.ok_or(wrong)?,
                 interval: it.interval,

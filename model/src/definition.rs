@@ -56,10 +56,7 @@ pub enum Definition {
 
 impl Definition {
     pub fn key(&self) -> Key {
-        Key {
-            kind: self.kind(),
-            name: self.name().clone(),
-        }
+        Key { kind: self.kind(), name: self.name().clone() }
     }
 
     pub fn kind(&self) -> Kind {
@@ -96,10 +93,7 @@ impl Definitions {
     }
 
     pub fn check(&self, name: &Name) -> Option<&Check> {
-        match self.0.get(&Key {
-            kind: Kind::Check,
-            name: name.clone(),
-        })? {
+        match self.0.get(&Key { kind: Kind::Check, name: name.clone() })? {
             Definition::Check { spec, .. } => Some(spec),
             Definition::Instance { .. } => None,
         }
@@ -108,11 +102,6 @@ impl Definitions {
 
 impl FromIterator<Definition> for Definitions {
     fn from_iter<I: IntoIterator<Item = Definition>>(definitions: I) -> Self {
-        Self(
-            definitions
-                .into_iter()
-                .map(|definition| (definition.key(), definition))
-                .collect(),
-        )
+        Self(definitions.into_iter().map(|definition| (definition.key(), definition)).collect())
     }
 }

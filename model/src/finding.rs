@@ -74,10 +74,7 @@ impl Finding {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            severity: Severity::Warning,
-            ..Self::error(rule, place, message, remedy)
-        }
+        Self { severity: Severity::Warning, ..Self::error(rule, place, message, remedy) }
     }
 
     #[must_use]
@@ -94,9 +91,7 @@ pub struct Findings(pub Vec<Finding>);
 
 impl Findings {
     pub fn has_errors(&self) -> bool {
-        self.0
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.0.iter().any(|finding| finding.severity == Severity::Error)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -146,10 +141,7 @@ impl fmt::Display for Place {
         let mut parts = Vec::new();
         if let Some(file) = &self.file {
             let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
-            let column = self
-                .column
-                .map(|column| format!(":{column}"))
-                .unwrap_or_default();
+            let column = self.column.map(|column| format!(":{column}")).unwrap_or_default();
             parts.push(format!("{file}{line}{column}"));
         }
         parts.extend(self.document.clone());
@@ -165,10 +157,6 @@ impl fmt::Display for Finding {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(
-            f,
-            "{severity}: {}: {}; {}",
-            self.place, self.message, self.remedy
-        )
+        write!(f, "{severity}: {}: {}; {}", self.place, self.message, self.remedy)
     }
 }

@@ -214,11 +214,7 @@ impl Member {
 
 impl Default for Garp {
     fn default() -> Self {
-        Self {
-            repeat: 5,
-            delay: Span::from_secs(5),
-            refresh: Span::from_secs(0),
-        }
+        Self { repeat: 5, delay: Span::from_secs(5), refresh: Span::from_secs(0) }
     }
 }
 

@@ -31,9 +31,7 @@ pub struct InterfaceFacts {
 
 impl NodeFacts {
     pub fn interface(&self, name: &str) -> Option<&InterfaceFacts> {
-        self.interfaces
-            .iter()
-            .find(|interface| interface.name == name)
+        self.interfaces.iter().find(|interface| interface.name == name)
     }
 }
 

@@ -159,23 +159,14 @@ impl InstanceStatus {
     ) -> Self {
         let members = spec.members.iter().map(|member| {
             let known = evidence.get(&member.node).cloned().unwrap_or_default();
-            if member.external {
-                heard(member, evidence)
-            } else {
-                reported(member, &known)
-            }
+            if member.external { heard(member, evidence) } else { reported(member, &known) }
         });
         let members = members.collect::<Vec<_>>();
         let problems = verdict::problems(&members);
         let judged = spec.virtual_addresses.iter().map(|vip| {
             let owners = verdict::owners(&members, vip.ip());
             let health = verdict::health(&members, vip.ip(), &owners, &problems);
-            AddressStatus {
-                address: vip.ip(),
-                owner: only(&owners),
-                owners,
-                health,
-            }
+            AddressStatus { address: vip.ip(), owner: only(&owners), owners, health }
         });
         let addresses = judged.collect::<Vec<_>>();
         let mut owners = Vec::new();
@@ -188,19 +179,11 @@ impl InstanceStatus {
             name: name.clone(),
             virtual_router_id: spec.virtual_router_id,
             version: spec.version,
-            virtual_addresses: spec
-                .virtual_addresses
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
+            virtual_addresses: spec.virtual_addresses.iter().map(ToString::to_string).collect(),
             revision,
             owner: only(&owners),
             owners,
-            health: addresses
-                .iter()
-                .map(|it| it.health)
-                .max()
-                .unwrap_or(Health::Unknown),
+            health: addresses.iter().map(|it| it.health).max().unwrap_or(Health::Unknown),
             problems: verdict::explain(problems, &addresses),
             addresses,
             members,
@@ -258,14 +241,8 @@ fn heard(member: &Member, evidence: &BTreeMap<Name, Evidence<'_>>) -> MemberStat
     };
     let witness = evidence.iter().find(hears).map(|(node, _)| node);
     let (state, reason) = match witness {
-        Some(node) => (
-            InstanceState::Master,
-            format!("external; {node} hears its adverts"),
-        ),
-        None => (
-            InstanceState::Unknown,
-            "external: it has no agent".to_owned(),
-        ),
+        Some(node) => (InstanceState::Master, format!("external; {node} hears its adverts")),
+        None => (InstanceState::Unknown, "external: it has no agent".to_owned()),
     };
     MemberStatus {
         node: member.node.clone(),

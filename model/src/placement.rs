@@ -28,10 +28,7 @@ pub fn place(
         for (index, member) in instance.members.iter().enumerate() {
             if !member.external {
                 let assigned = assigned(definitions, name, instance, &members, index);
-                instances
-                    .entry(member.node.clone())
-                    .or_default()
-                    .push(assigned);
+                instances.entry(member.node.clone()).or_default().push(assigned);
             }
         }
     }
@@ -50,12 +47,7 @@ pub fn place_node(
         let here = |member: &&Member| member.node == *node && !member.external;
         if instance.members.iter().any(|member| here(&member)) {
             let members = members(instance, facts);
-            for (index, _) in instance
-                .members
-                .iter()
-                .enumerate()
-                .filter(|(_, it)| here(it))
-            {
+            for (index, _) in instance.members.iter().enumerate().filter(|(_, it)| here(it)) {
                 instances.push(assigned(definitions, name, instance, &members, index));
             }
         }
@@ -155,10 +147,7 @@ fn with_checks(definitions: &Definitions, instances: Vec<AssignedInstance>) -> A
         .flat_map(|instance| instance.track.iter().map(|track| &track.check))
         .collect::<BTreeSet<_>>();
     let named = |name: &Name| {
-        Some(NamedCheck {
-            name: name.clone(),
-            spec: definitions.check(name)?.clone(),
-        })
+        Some(NamedCheck { name: name.clone(), spec: definitions.check(name)?.clone() })
     };
     let checks = names.into_iter().filter_map(named).collect();
     Assignment { instances, checks }

@@ -30,19 +30,13 @@ pub fn validate(
     nodes: &BTreeMap<Name, NodeFacts>,
     changed: &BTreeSet<Key>,
 ) -> Findings {
-    let noted = examine(definitions, &Known::Fleet(nodes), |key| {
-        changed.contains(key)
-    });
+    let noted = examine(definitions, &Known::Fleet(nodes), |key| changed.contains(key));
     let counts = |noted: &Noted| {
         let lasting =
             noted.finding.severity == Severity::Error && noted.basis == Basis::Definitions;
         lasting || noted.keys.iter().any(|key| changed.contains(key))
     };
-    noted
-        .into_iter()
-        .filter(counts)
-        .map(|noted| noted.finding)
-        .collect()
+    noted.into_iter().filter(counts).map(|noted| noted.finding).collect()
 }
 
 /// Every finding about an input of which the rest of the fleet is not at hand: nodes cannot be

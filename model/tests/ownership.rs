@@ -45,11 +45,7 @@ fn says(state: InstanceState) -> Says {
         effective_priority: 100,
         holding: false,
         master: None,
-        addresses: vec![AddressReport {
-            address,
-            in_kernel: state == Master,
-            foreign: false,
-        }],
+        addresses: vec![AddressReport { address, in_kernel: state == Master, foreign: false }],
         adverts_sent: 0,
         adverts_received: 0,
         discards: BTreeMap::new(),
@@ -57,11 +53,7 @@ fn says(state: InstanceState) -> Says {
     };
     Says {
         link: Link::Connected,
-        generation: Generations {
-            desired: 7,
-            accepted: 7,
-            observed: 7,
-        },
+        generation: Generations { desired: 7, accepted: 7, observed: 7 },
         settled: true,
         report: Some(report),
     }
@@ -81,22 +73,9 @@ impl Says {
 
 fn status_of(spec: &Instance, members: &[Says]) -> InstanceStatus {
     let evidence = members.iter().zip(["lb1", "lb2"]).map(|(says, node)| {
-        let Says {
-            link,
-            generation,
-            settled,
-            report,
-        } = says;
+        let Says { link, generation, settled, report } = says;
         let (link, generation, settled) = (*link, *generation, *settled);
-        (
-            name(node),
-            Evidence {
-                link,
-                generation,
-                settled,
-                report: report.as_ref(),
-            },
-        )
+        (name(node), Evidence { link, generation, settled, report: report.as_ref() })
     });
     InstanceStatus::of(&name("VI_1"), spec, 5, &evidence.collect())
 }
@@ -123,10 +102,7 @@ fn two_members_with_the_address_in_their_kernels_are_two_owners() {
     assert_eq!(status.health, Health::TwoOwners);
     assert_eq!(owners(&status), ["lb1", "lb2"]);
     assert_eq!(status.owner, None);
-    assert_eq!(
-        status.problems,
-        [format!("{VIP} is in the kernel of lb1 and lb2")]
-    );
+    assert_eq!(status.problems, [format!("{VIP} is in the kernel of lb1 and lb2")]);
 }
 
 #[test]
@@ -145,10 +121,7 @@ fn a_member_that_hands_over_is_no_second_owner() {
 fn nobody_with_the_address_is_no_owner_only_when_every_member_says_so() {
     let all_say_so = status(&[says(Fault), says(Backup)]);
     assert_eq!(all_say_so.health, Health::NoOwner);
-    assert_eq!(
-        all_say_so.problems[0],
-        format!("{VIP} is in no member's kernel")
-    );
+    assert_eq!(all_say_so.problems[0], format!("{VIP} is in no member's kernel"));
     for link in [Link::Silent, Link::Awaited] {
         let one_is_silent = status(&[says(Master).over(link), says(Backup)]);
         assert_eq!(one_is_silent.health, Health::Unknown);
@@ -159,8 +132,7 @@ fn nobody_with_the_address_is_no_owner_only_when_every_member_says_so() {
 #[test]
 fn an_address_that_an_agent_has_not_taken_yet_is_unknown_rather_than_without_owner() {
     let mut spec = spec();
-    spec.virtual_addresses
-        .push(VirtualAddress::host("192.168.248.130".parse().unwrap()));
+    spec.virtual_addresses.push(VirtualAddress::host("192.168.248.130".parse().unwrap()));
     let status = status_of(&spec, &[says(Master), says(Backup)]);
     assert_eq!(status.addresses[0].health, Health::Ok);
     assert_eq!(status.addresses[1].health, Health::Unknown);
@@ -169,35 +141,17 @@ fn an_address_that_an_agent_has_not_taken_yet_is_unknown_rather_than_without_own
 
 #[test]
 fn a_member_that_stands_not_ready_degrades_and_is_named() {
-    let behind = Says {
-        generation: Generations {
-            desired: 8,
-            accepted: 7,
-            observed: 7,
-        },
-        ..says(Backup)
-    };
-    let unsettled = Says {
-        settled: false,
-        ..says(Backup)
-    };
-    let unreported = Says {
-        report: None,
-        ..says(Backup)
-    };
+    let behind =
+        Says { generation: Generations { desired: 8, accepted: 7, observed: 7 }, ..says(Backup) };
+    let unsettled = Says { settled: false, ..says(Backup) };
+    let unreported = Says { report: None, ..says(Backup) };
     let rows = [
         (says(Fault), "lb2 is in FAULT: because"),
         (says(Init), "lb2 is in INIT: because"),
-        (
-            says(Backup).over(Link::Silent),
-            "lb2: its agent is not connected",
-        ),
+        (says(Backup).over(Link::Silent), "lb2: its agent is not connected"),
         (behind, "lb2 runs generation 7, not 8"),
         (unsettled, "lb2 is still changing its kernel"),
-        (
-            unreported,
-            "lb2 is in UNKNOWN: connected, no report about this instance yet",
-        ),
+        (unreported, "lb2 is in UNKNOWN: connected, no report about this instance yet"),
     ];
     for (second, problem) in rows {
         let status = status(&[says(Master), second]);
@@ -212,10 +166,7 @@ fn a_kernel_that_disagrees_with_its_engine_degrades() {
     let present = |it: &mut InstanceReport| it.addresses[0].in_kernel = true;
     let absent = |it: &mut InstanceReport| it.addresses[0].in_kernel = false;
     let status = status(&[says(Master).but(absent), says(Backup).but(present)]);
-    assert_eq!(
-        (status.health, owners(&status)),
-        (Health::Degraded, vec!["lb2"])
-    );
+    assert_eq!((status.health, owners(&status)), (Health::Degraded, vec!["lb2"]));
     let disagreements = [
         format!("lb1 is MASTER, but {VIP} is not in its kernel"),
         format!("lb2 is BACKUP, but {VIP} is in its kernel"),
@@ -226,10 +177,7 @@ fn a_kernel_that_disagrees_with_its_engine_degrades() {
 #[test]
 fn after_a_server_start_an_owner_without_its_peers_is_not_judged_yet() {
     let status = status(&[says(Master), says(Backup).over(Link::Awaited)]);
-    assert_eq!(
-        (status.health, owners(&status)),
-        (Health::Unknown, vec!["lb1"])
-    );
+    assert_eq!((status.health, owners(&status)), (Health::Unknown, vec!["lb1"]));
 }
 
 #[test]
@@ -247,28 +195,12 @@ fn an_external_member_owns_the_address_when_its_adverts_are_heard() {
 
 #[test]
 fn waiting_is_for_members_that_are_silent_unsettled_or_behind() {
-    let observed = Generations {
-        desired: 8,
-        accepted: 8,
-        observed: 7,
-    };
-    let behind = Says {
-        generation: observed,
-        ..says(Backup)
-    };
-    for second in [
-        behind,
-        says(Backup).over(Link::Silent),
-        Says {
-            settled: false,
-            ..says(Backup)
-        },
-    ] {
+    let observed = Generations { desired: 8, accepted: 8, observed: 7 };
+    let behind = Says { generation: observed, ..says(Backup) };
+    for second in [behind, says(Backup).over(Link::Silent), Says { settled: false, ..says(Backup) }]
+    {
         let status = status(&[says(Master), second]);
-        let names = status
-            .behind()
-            .map(|it| it.node.as_str())
-            .collect::<Vec<_>>();
+        let names = status.behind().map(|it| it.node.as_str()).collect::<Vec<_>>();
         assert_eq!(names, ["lb2"]);
     }
     assert_eq!(status(&[says(Master), says(Backup)]).behind().count(), 0);

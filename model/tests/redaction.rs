@@ -7,19 +7,12 @@ use vipfleet_model::{Definition, Definitions};
 
 fn sample() -> Vec<Definition> {
     let parsed = parse(include_str!("sample.yaml"), None);
-    parsed
-        .definitions
-        .into_iter()
-        .map(|placed| placed.value)
-        .collect()
+    parsed.definitions.into_iter().map(|placed| placed.value).collect()
 }
 
 #[test]
 fn a_redacted_definition_shows_no_password_and_comes_back_from_text() {
-    let shown = sample()
-        .iter()
-        .map(Definition::redacted)
-        .collect::<Vec<_>>();
+    let shown = sample().iter().map(Definition::redacted).collect::<Vec<_>>();
     let text = to_yaml(&shown);
     assert!(!text.contains("1111") && text.contains(REDACTED), "{text}");
     let mut edited = parse(&text, None).definitions.remove(0).value;
@@ -29,11 +22,7 @@ fn a_redacted_definition_shows_no_password_and_comes_back_from_text() {
 
 #[test]
 fn debug_shows_no_password() {
-    let shown = format!(
-        "{:?} {:?}",
-        sample(),
-        parse(include_str!("sample.yaml"), None)
-    );
+    let shown = format!("{:?} {:?}", sample(), parse(include_str!("sample.yaml"), None));
     assert!(!shown.contains("1111"), "{shown}");
 }
 
@@ -47,10 +36,7 @@ fn a_new_password_replaces_the_stored_one() {
 
 #[test]
 fn a_redacted_password_without_a_stored_one_is_an_error() {
-    let mut new = sample()
-        .iter()
-        .map(Definition::redacted)
-        .collect::<Vec<_>>();
+    let mut new = sample().iter().map(Definition::redacted).collect::<Vec<_>>();
     let findings = unredact_all(&mut new, &Definitions::default());
     insta::assert_snapshot!(findings.iter().map(ToString::to_string).collect::<String>(), @"error: Instance VI_1 spec.authentication.password: <redacted> stands for the stored password, and none is stored; write the password itself");
     let without = to_yaml(&sample())

@@ -8,16 +8,8 @@ use vipfleet_model::document::{parse, to_json, to_yaml};
 
 fn read_back(text: &str) -> Vec<Definition> {
     let parsed = parse(text, None);
-    assert!(
-        parsed.findings.is_empty(),
-        "{:?} in:\n{text}",
-        parsed.findings
-    );
-    parsed
-        .definitions
-        .into_iter()
-        .map(|placed| placed.value)
-        .collect()
+    assert!(parsed.findings.is_empty(), "{:?} in:\n{text}", parsed.findings);
+    parsed.definitions.into_iter().map(|placed| placed.value).collect()
 }
 
 proptest! {

@@ -26,48 +26,29 @@ fn nearly_sound() -> impl Strategy<Value = Instance> {
         let member = |(index, priority)| Member::new(node(index), "eth0", priority);
         all.into_iter().enumerate().map(member).collect::<Vec<_>>()
     });
-    let millis = prop::sample::select(vec![
-        0u64, 5, 10, 100, 1_000, 2_000, 40_950, 40_960, 255_000,
-    ]);
+    let millis =
+        prop::sample::select(vec![0u64, 5, 10, 100, 1_000, 2_000, 40_950, 40_960, 255_000]);
     let numbers = (prop_oneof![9 => 1..=255u8, 1 => Just(0)], 2..=4u8, 1..=11u8);
     let switches = any::<[bool; 4]>();
-    (
-        numbers,
-        vec(vip, 0..4),
-        members,
-        millis,
-        option::of("[a-z]{0,10}"),
-        switches,
+    (numbers, vec(vip, 0..4), members, millis, option::of("[a-z]{0,10}"), switches).prop_map(
+        |((id, version, down_adverts), addresses, members, millis, password, switches)| {
+            let [preempt, unicast, message, members_only] = switches;
+            Instance {
+                version,
+                advert_interval: Span::from_millis(millis),
+                preempt,
+                down_adverts,
+                authentication: match password {
+                    Some(clear) => Authentication::Pass { password: Secret::new(clear) },
+                    None => Authentication::None,
+                },
+                checksum: if message { Checksum::Message } else { Checksum::PseudoHeader },
+                transport: if unicast { Transport::Unicast } else { Transport::Multicast },
+                members_only,
+                ..Instance::new(id, addresses, members)
+            }
+        },
     )
-        .prop_map(
-            |((id, version, down_adverts), addresses, members, millis, password, switches)| {
-                let [preempt, unicast, message, members_only] = switches;
-                Instance {
-                    version,
-                    advert_interval: Span::from_millis(millis),
-                    preempt,
-                    down_adverts,
-                    authentication: match password {
-                        Some(clear) => Authentication::Pass {
-                            password: Secret::new(clear),
-                        },
-                        None => Authentication::None,
-                    },
-                    checksum: if message {
-                        Checksum::Message
-                    } else {
-                        Checksum::PseudoHeader
-                    },
-                    transport: if unicast {
-                        Transport::Unicast
-                    } else {
-                        Transport::Multicast
-                    },
-                    members_only,
-                    ..Instance::new(id, addresses, members)
-                }
-            },
-        )
 }
 
 fn facts() -> BTreeMap<Name, NodeFacts> {
@@ -78,13 +59,7 @@ fn facts() -> BTreeMap<Name, NodeFacts> {
             addresses: vec![format!("10.0.0.{index}/24").parse().expect("a net")],
             promote_secondaries: index == 0,
         };
-        (
-            name.clone(),
-            NodeFacts {
-                node: name,
-                interfaces: vec![interface],
-            },
-        )
+        (name.clone(), NodeFacts { node: name, interfaces: vec![interface] })
     };
     (0..4).map(node).collect()
 }
@@ -130,18 +105,10 @@ fn some_of_the_nearly_sound_are_sound() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let sound = |spec| {
         let name = "i".parse().expect("a name");
-        let definition = Definition::Instance {
-            name,
-            spec: Box::new(spec),
-        };
+        let definition = Definition::Instance { name, spec: Box::new(spec) };
         !validate_input(&Definitions::from_iter([definition])).has_errors()
     };
-    let specs = (0..500).map(|_| {
-        nearly_sound()
-            .new_tree(&mut runner)
-            .expect("a tree")
-            .current()
-    });
+    let specs = (0..500).map(|_| nearly_sound().new_tree(&mut runner).expect("a tree").current());
     let count = specs.filter(|spec| sound(spec.clone())).count();
     assert!(count > 20, "{count} of 500");
 }

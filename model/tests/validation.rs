@@ -40,11 +40,7 @@ spec:
 }
 
 /// A rule, how bad, and the sample with a piece replaced (each by each).
-type Row = (
-    &'static str,
-    Severity,
-    &'static [(&'static str, &'static str)],
-);
+type Row = (&'static str, Severity, &'static [(&'static str, &'static str)]);
 
 use Severity::{Error, Warning};
 
@@ -53,27 +49,11 @@ const INSTANCE_ROWS: &[Row] = &[
     (
         "version",
         Error,
-        &[
-            ("version: 2", "version: 4"),
-            ("type: pass", "type: none"),
-            (", password: \"1111\"", ""),
-        ],
+        &[("version: 2", "version: 4"), ("type: pass", "type: none"), (", password: \"1111\"", "")],
     ),
-    (
-        "advert-interval",
-        Error,
-        &[("Interval: 1s", "Interval: 500ms")],
-    ),
-    (
-        "advert-interval",
-        Error,
-        &[("Interval: 1s", "Interval: 256s")],
-    ),
-    (
-        "advert-interval",
-        Error,
-        &[("Interval: 1s", "Interval: 0s")],
-    ),
+    ("advert-interval", Error, &[("Interval: 1s", "Interval: 500ms")]),
+    ("advert-interval", Error, &[("Interval: 1s", "Interval: 256s")]),
+    ("advert-interval", Error, &[("Interval: 1s", "Interval: 0s")]),
     (
         "advert-interval",
         Error,
@@ -83,125 +63,41 @@ const INSTANCE_ROWS: &[Row] = &[
             ("  authentication: {type: pass, password: \"1111\"}\n", ""),
         ],
     ),
-    (
-        "down-adverts",
-        Error,
-        &[("version: 2", "version: 2\n  downAdverts: 1")],
-    ),
-    (
-        "authentication-version",
-        Error,
-        &[("version: 2", "version: 3")],
-    ),
+    ("down-adverts", Error, &[("version: 2", "version: 2\n  downAdverts: 1")]),
+    ("authentication-version", Error, &[("version: 2", "version: 3")]),
     ("password-empty", Error, &[("\"1111\"", "\"\"")]),
     ("password-length", Warning, &[("\"1111\"", "correct-horse")]),
-    (
-        "checksum-unused",
-        Warning,
-        &[("version: 2", "version: 2\n  checksum: message")],
-    ),
+    ("checksum-unused", Warning, &[("version: 2", "version: 2\n  checksum: message")]),
     (
         "preempt-delay-unused",
         Warning,
-        &[(
-            "version: 2",
-            "version: 2\n  preempt: false\n  preemptDelay: 5s",
-        )],
+        &[("version: 2", "version: 2\n  preempt: false\n  preemptDelay: 5s")],
     ),
-    (
-        "garp-repeat",
-        Error,
-        &[("version: 2", "version: 2\n  garp: {repeat: 0}")],
-    ),
-    (
-        "garp-refresh",
-        Error,
-        &[("version: 2", "version: 2\n  garp: {refresh: 10ms}")],
-    ),
-    (
-        "not-supported-yet",
-        Error,
-        &[("version: 2", "version: 2\n  virtualMac: true")],
-    ),
+    ("garp-repeat", Error, &[("version: 2", "version: 2\n  garp: {repeat: 0}")]),
+    ("garp-refresh", Error, &[("version: 2", "version: 2\n  garp: {refresh: 10ms}")]),
+    ("not-supported-yet", Error, &[("version: 2", "version: 2\n  virtualMac: true")]),
     ("no-virtual-address", Error, &[("[192.168.248.120]", "[]")]),
-    (
-        "mixed-families",
-        Error,
-        &[("[192.168.248.120]", "[192.168.248.120, 2001:db8::1]")],
-    ),
-    (
-        "ipv6-version",
-        Error,
-        &[("[192.168.248.120]", "[2001:db8::1]")],
-    ),
-    (
-        "not-supported-yet",
-        Error,
-        &[("[192.168.248.120]", "[2001:db8::1]")],
-    ),
-    (
-        "duplicate-address",
-        Error,
-        &[("[192.168.248.120]", "[192.168.248.120, 192.168.248.120/24]")],
-    ),
-    (
-        "address-unusable",
-        Error,
-        &[("[192.168.248.120]", "[224.0.0.18]")],
-    ),
-    (
-        "address-unusable",
-        Error,
-        &[("[192.168.248.120]", "[127.0.0.1]")],
-    ),
-    (
-        "address-unusable",
-        Error,
-        &[("[192.168.248.120]", "[0.0.0.0]")],
-    ),
-    (
-        "address-unusable",
-        Error,
-        &[("node: lb2,", "node: lb2, address: 127.0.0.1,")],
-    ),
-    (
-        "address-prefix",
-        Error,
-        &[("[192.168.248.120]", "[192.168.248.120/0]")],
-    ),
-    (
-        "address-reserved",
-        Error,
-        &[("[192.168.248.120]", "[192.168.248.255/24]")],
-    ),
-    (
-        "address-reserved",
-        Error,
-        &[("[192.168.248.120]", "[192.168.248.0/24]")],
-    ),
-    (
-        "interface-name",
-        Error,
-        &[(
-            "[192.168.248.120]",
-            "[{address: 192.168.248.120, dev: eth/0}]",
-        )],
-    ),
+    ("mixed-families", Error, &[("[192.168.248.120]", "[192.168.248.120, 2001:db8::1]")]),
+    ("ipv6-version", Error, &[("[192.168.248.120]", "[2001:db8::1]")]),
+    ("not-supported-yet", Error, &[("[192.168.248.120]", "[2001:db8::1]")]),
+    ("duplicate-address", Error, &[("[192.168.248.120]", "[192.168.248.120, 192.168.248.120/24]")]),
+    ("address-unusable", Error, &[("[192.168.248.120]", "[224.0.0.18]")]),
+    ("address-unusable", Error, &[("[192.168.248.120]", "[127.0.0.1]")]),
+    ("address-unusable", Error, &[("[192.168.248.120]", "[0.0.0.0]")]),
+    ("address-unusable", Error, &[("node: lb2,", "node: lb2, address: 127.0.0.1,")]),
+    ("address-prefix", Error, &[("[192.168.248.120]", "[192.168.248.120/0]")]),
+    ("address-reserved", Error, &[("[192.168.248.120]", "[192.168.248.255/24]")]),
+    ("address-reserved", Error, &[("[192.168.248.120]", "[192.168.248.0/24]")]),
+    ("interface-name", Error, &[("[192.168.248.120]", "[{address: 192.168.248.120, dev: eth/0}]")]),
     (
         "label",
         Error,
-        &[(
-            "[192.168.248.120]",
-            "[{address: 192.168.248.120, label: 'ens33:far-too-long'}]",
-        )],
+        &[("[192.168.248.120]", "[{address: 192.168.248.120, label: 'ens33:far-too-long'}]")],
     ),
     (
         "broadcast-family",
         Error,
-        &[(
-            "[192.168.248.120]",
-            "[{address: 192.168.248.120, broadcast: '::1'}]",
-        )],
+        &[("[192.168.248.120]", "[{address: 192.168.248.120, broadcast: '::1'}]")],
     ),
     (
         "no-member",
@@ -214,11 +110,7 @@ const INSTANCE_ROWS: &[Row] = &[
             ("    - {node: lb2, interface: ens33, priority: 80}\n", ""),
         ],
     ),
-    (
-        "one-member",
-        Warning,
-        &[("    - {node: lb2, interface: ens33, priority: 80}\n", "")],
-    ),
+    ("one-member", Warning, &[("    - {node: lb2, interface: ens33, priority: 80}\n", "")]),
     ("duplicate-member", Error, &[("node: lb2", "node: lb1")]),
     (
         "duplicate-member-address",
@@ -229,72 +121,34 @@ const INSTANCE_ROWS: &[Row] = &[
         ],
     ),
     ("priority-range", Error, &[("priority: 80", "priority: 0")]),
-    (
-        "equal-priorities",
-        Warning,
-        &[("priority: 80", "priority: 100")],
-    ),
+    ("equal-priorities", Warning, &[("priority: 80", "priority: 100")]),
     (
         "two-address-owners",
         Error,
-        &[
-            ("priority: 80", "priority: 255"),
-            ("priority: 100", "priority: 255"),
-        ],
+        &[("priority: 80", "priority: 255"), ("priority: 100", "priority: 255")],
     ),
+    ("interface-name", Error, &[("interface: ens33, priority: 80", "interface: '', priority: 80")]),
     (
         "interface-name",
         Error,
-        &[(
-            "interface: ens33, priority: 80",
-            "interface: '', priority: 80",
-        )],
+        &[("interface: ens33, priority: 80", "interface: sixteen-bytes-it-is, priority: 80")],
     ),
-    (
-        "interface-name",
-        Error,
-        &[(
-            "interface: ens33, priority: 80",
-            "interface: sixteen-bytes-it-is, priority: 80",
-        )],
-    ),
-    (
-        "member-address-family",
-        Error,
-        &[("node: lb2,", "node: lb2, address: '2001:db8::3',")],
-    ),
-    (
-        "vip-own-address",
-        Error,
-        &[("node: lb2,", "node: lb2, address: 192.168.248.120,")],
-    ),
+    ("member-address-family", Error, &[("node: lb2,", "node: lb2, address: '2001:db8::3',")]),
+    ("vip-own-address", Error, &[("node: lb2,", "node: lb2, address: 192.168.248.120,")]),
     (
         "no-managed-member",
         Error,
         &[
-            (
-                "node: lb1,",
-                "node: lb1, external: true, address: 192.168.248.2,",
-            ),
-            (
-                "node: lb2,",
-                "node: lb2, external: true, address: 192.168.248.3,",
-            ),
+            ("node: lb1,", "node: lb1, external: true, address: 192.168.248.2,"),
+            ("node: lb2,", "node: lb2, external: true, address: 192.168.248.3,"),
         ],
     ),
     (
         "external-track",
         Warning,
-        &[(
-            "node: lb1,",
-            "node: lb1, external: true, address: 192.168.248.2,",
-        )],
+        &[("node: lb1,", "node: lb1, external: true, address: 192.168.248.2,")],
     ),
-    (
-        "external-address",
-        Warning,
-        &[("node: lb2,", "node: lb2, external: true,")],
-    ),
+    ("external-address", Warning, &[("node: lb2,", "node: lb2, external: true,")]),
     (
         "external-address",
         Error,
@@ -315,31 +169,17 @@ const INSTANCE_ROWS: &[Row] = &[
         "fast-takeover-external",
         Warning,
         &[
-            (
-                "node: lb2,",
-                "node: lb2, external: true, address: 192.168.248.3,",
-            ),
+            ("node: lb2,", "node: lb2, external: true, address: 192.168.248.3,"),
             ("version: 2", "version: 2\n  takeover: fast"),
         ],
     ),
-    (
-        "unknown-check",
-        Error,
-        &[("{check: check_nginx_alive}", "{check: nobody}")],
-    ),
+    ("unknown-check", Error, &[("{check: check_nginx_alive}", "{check: nobody}")]),
     (
         "duplicate-track",
         Error,
-        &[(
-            "{check: check_nginx_alive}",
-            "{check: check_nginx_alive}, {check: check_nginx_alive}",
-        )],
+        &[("{check: check_nginx_alive}", "{check: check_nginx_alive}, {check: check_nginx_alive}")],
     ),
-    (
-        "track-weight",
-        Error,
-        &[("check_nginx_alive}", "check_nginx_alive, weight: -254}")],
-    ),
+    ("track-weight", Error, &[("check_nginx_alive}", "check_nginx_alive, weight: -254}")]),
     (
         "nopreempt-weights",
         Error,
@@ -356,18 +196,11 @@ const INSTANCE_ROWS: &[Row] = &[
             ("check_nginx_alive}", "check_nginx_alive, weight: -50}"),
         ],
     ),
-    (
-        "weight-too-small",
-        Warning,
-        &[("check_nginx_alive}", "check_nginx_alive, weight: -10}")],
-    ),
+    ("weight-too-small", Warning, &[("check_nginx_alive}", "check_nginx_alive, weight: -10}")]),
     (
         "exec-path",
         Error,
-        &[(
-            "version: 2",
-            "version: 2\n  notify: [{on: master, exec: ../../bin/sh}]",
-        )],
+        &[("version: 2", "version: 2\n  notify: [{on: master, exec: ../../bin/sh}]")],
     ),
 ];
 
@@ -378,96 +211,29 @@ const CHECK_ROWS: &[Row] = &[
     ("check-timeout", Warning, &[("}}", "}, timeout: 2s}")]),
     ("check-count", Error, &[("}}", "}, rise: 0}")]),
     ("check-count", Error, &[("}}", "}, fall: 0}")]),
-    (
-        "process-name",
-        Error,
-        &[("name: nginx}}", "name: /usr/sbin/nginx}}")],
-    ),
-    (
-        "absolute-path",
-        Error,
-        &[(
-            "process: {name: nginx}",
-            "process: {pidFile: run/nginx.pid}",
-        )],
-    ),
-    (
-        "absolute-path",
-        Error,
-        &[("process: {name: nginx}", "file: {path: up}")],
-    ),
-    (
-        "http-url",
-        Error,
-        &[(
-            "process: {name: nginx}",
-            "http: {url: 'https://127.0.0.1/'}",
-        )],
-    ),
-    (
-        "http-url",
-        Error,
-        &[("process: {name: nginx}", "http: {url: '127.0.0.1/healthz'}")],
-    ),
-    (
-        "http-url",
-        Error,
-        &[("process: {name: nginx}", "http: {url: 'http:///healthz'}")],
-    ),
-    (
-        "http-url",
-        Error,
-        &[("process: {name: nginx}", "http: {url: 'http://h:99999/'}")],
-    ),
-    (
-        "http-url",
-        Error,
-        &[("process: {name: nginx}", "http: {url: 'http://h/a b'}")],
-    ),
+    ("process-name", Error, &[("name: nginx}}", "name: /usr/sbin/nginx}}")]),
+    ("absolute-path", Error, &[("process: {name: nginx}", "process: {pidFile: run/nginx.pid}")]),
+    ("absolute-path", Error, &[("process: {name: nginx}", "file: {path: up}")]),
+    ("http-url", Error, &[("process: {name: nginx}", "http: {url: 'https://127.0.0.1/'}")]),
+    ("http-url", Error, &[("process: {name: nginx}", "http: {url: '127.0.0.1/healthz'}")]),
+    ("http-url", Error, &[("process: {name: nginx}", "http: {url: 'http:///healthz'}")]),
+    ("http-url", Error, &[("process: {name: nginx}", "http: {url: 'http://h:99999/'}")]),
+    ("http-url", Error, &[("process: {name: nginx}", "http: {url: 'http://h/a b'}")]),
     (
         "http-status",
         Error,
-        &[(
-            "process: {name: nginx}",
-            "http: {url: 'http://h/', expectStatus: 42}",
-        )],
+        &[("process: {name: nginx}", "http: {url: 'http://h/', expectStatus: 42}")],
     ),
-    (
-        "tcp-address",
-        Error,
-        &[("process: {name: nginx}", "tcp: {address: '127.0.0.1'}")],
-    ),
-    (
-        "tcp-address",
-        Error,
-        &[("process: {name: nginx}", "tcp: {address: '::1:80'}")],
-    ),
-    (
-        "exec-path",
-        Error,
-        &[("process: {name: nginx}", "exec: {file: /bin/true}")],
-    ),
+    ("tcp-address", Error, &[("process: {name: nginx}", "tcp: {address: '127.0.0.1'}")]),
+    ("tcp-address", Error, &[("process: {name: nginx}", "tcp: {address: '::1:80'}")]),
+    ("exec-path", Error, &[("process: {name: nginx}", "exec: {file: /bin/true}")]),
     (
         "exec-argument",
         Error,
-        &[(
-            "process: {name: nginx}",
-            "exec: {file: probe, args: [\"a\\0b\"]}",
-        )],
+        &[("process: {name: nginx}", "exec: {file: probe, args: [\"a\\0b\"]}")],
     ),
-    (
-        "exec-user",
-        Warning,
-        &[(
-            "process: {name: nginx}",
-            "exec: {file: probe, user: nobody}",
-        )],
-    ),
-    (
-        "interface-name",
-        Error,
-        &[("process: {name: nginx}", "interface: {name: ''}")],
-    ),
+    ("exec-user", Warning, &[("process: {name: nginx}", "exec: {file: probe, user: nobody}")]),
+    ("interface-name", Error, &[("process: {name: nginx}", "interface: {name: ''}")]),
 ];
 
 #[test]
@@ -475,14 +241,8 @@ fn every_rule_fires_on_the_least_change_that_breaks_it() {
     let mut shown = String::new();
     for (rule, severity, replacements) in INSTANCE_ROWS.iter().chain(CHECK_ROWS) {
         let findings = fleet(&broken(replacements), &both());
-        let fired = findings
-            .iter()
-            .any(|it| it.rule == *rule && it.severity == *severity);
-        assert!(
-            fired,
-            "{rule} on {replacements:?} gave:\n{}",
-            lines(&findings)
-        );
+        let fired = findings.iter().any(|it| it.rule == *rule && it.severity == *severity);
+        assert!(fired, "{rule} on {replacements:?} gave:\n{}", lines(&findings));
         let placed =
             |it: &vipfleet_model::Finding| it.place.line.is_some() && !it.remedy.is_empty();
         assert!(findings.iter().all(placed), "{}", lines(&findings));
@@ -510,18 +270,13 @@ fn sound_variants_of_checks_have_no_finding() {
 #[test]
 fn addresses_beyond_what_an_advert_carries_are_an_error() {
     let vips = |count: u8| {
-        let all = (0..count)
-            .map(|it| format!("10.0.0.{it}"))
-            .collect::<Vec<_>>();
+        let all = (0..count).map(|it| format!("10.0.0.{it}")).collect::<Vec<_>>();
         format!("[192.168.248.120, {}]", all.join(", "))
     };
     let rules = |count| {
         let text = broken(&[("[192.168.248.120]", &vips(count))]);
         let findings = input(&text);
-        findings
-            .iter()
-            .map(|it| it.rule.clone())
-            .collect::<Vec<_>>()
+        findings.iter().map(|it| it.rule.clone()).collect::<Vec<_>>()
     };
     assert_eq!(rules(254), Vec::<String>::new());
     assert_eq!(rules(255), ["too-many-addresses"]);

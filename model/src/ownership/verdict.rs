@@ -12,18 +12,11 @@ pub(super) fn owners(members: &[MemberStatus], address: IpAddr) -> Vec<Name> {
         true => it.state == InstanceState::Master,
         false => has(it, address) && !it.holding,
     };
-    members
-        .iter()
-        .filter(owns)
-        .map(|it| it.node.clone())
-        .collect()
+    members.iter().filter(owns).map(|it| it.node.clone()).collect()
 }
 
 fn has(member: &MemberStatus, address: IpAddr) -> bool {
-    member
-        .addresses
-        .iter()
-        .any(|it| it.address == address && it.in_kernel)
+    member.addresses.iter().any(|it| it.address == address && it.in_kernel)
 }
 
 pub(super) fn health(
@@ -36,9 +29,7 @@ pub(super) fn health(
     // An external member that is not heard as master may still be one that nobody hears; an
     // agent that has not taken a new address yet says nothing about it.
     let mute = |it: &MemberStatus| !it.addresses.iter().any(|it| it.address == address);
-    let awaited = members
-        .iter()
-        .any(|it| it.link == Link::Awaited && !it.external);
+    let awaited = members.iter().any(|it| it.link == Link::Awaited && !it.external);
     match owners {
         [_, _, ..] => Health::TwoOwners,
         [] if held => Health::Degraded,
@@ -52,11 +43,7 @@ pub(super) fn health(
 
 /// What keeps an owned address from being ok, one line a cause.
 pub(super) fn problems(members: &[MemberStatus]) -> Vec<String> {
-    members
-        .iter()
-        .filter(|member| !member.external)
-        .filter_map(problem)
-        .collect()
+    members.iter().filter(|member| !member.external).filter_map(problem).collect()
 }
 
 fn problem(member: &MemberStatus) -> Option<String> {
@@ -68,12 +55,7 @@ fn problem(member: &MemberStatus) -> Option<String> {
         Link::Connected => {}
     }
     let missing = || member.addresses.iter().find(|it| !it.in_kernel);
-    let surplus = || {
-        member
-            .addresses
-            .iter()
-            .find(|it| it.in_kernel && !it.foreign)
-    };
+    let surplus = || member.addresses.iter().find(|it| it.in_kernel && !it.foreign);
     let generation = &member.generation;
     match member.state {
         InstanceState::Fault | InstanceState::Init | InstanceState::Unknown => {
@@ -81,18 +63,12 @@ fn problem(member: &MemberStatus) -> Option<String> {
         }
         InstanceState::Master => {
             if let Some(it) = missing() {
-                return Some(format!(
-                    "{node} is MASTER, but {} is not in its kernel",
-                    it.address
-                ));
+                return Some(format!("{node} is MASTER, but {} is not in its kernel", it.address));
             }
         }
         InstanceState::Backup => {
             if let Some(it) = surplus().filter(|_| !member.holding) {
-                return Some(format!(
-                    "{node} is BACKUP, but {} is in its kernel",
-                    it.address
-                ));
+                return Some(format!("{node} is BACKUP, but {} is in its kernel", it.address));
             }
         }
     }
@@ -110,11 +86,7 @@ pub(super) fn explain(problems: Vec<String>, addresses: &[AddressStatus]) -> Vec
     let line = |it: &AddressStatus| match it.health {
         Health::TwoOwners => {
             let owners = it.owners.iter().map(Name::as_str).collect::<Vec<_>>();
-            Some(format!(
-                "{} is in the kernel of {}",
-                it.address,
-                owners.join(" and ")
-            ))
+            Some(format!("{} is in the kernel of {}", it.address, owners.join(" and ")))
         }
         Health::NoOwner => Some(format!("{} is in no member's kernel", it.address)),
         Health::Unknown if it.owners.is_empty() => {

@@ -17,30 +17,16 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
     let Some(first) = spec.virtual_addresses.first() else {
         let message = "the instance has no virtual address";
         let remedy = "add at least one, such as [192.0.2.10]";
-        desk.error(
-            "no-virtual-address",
-            "spec.virtualAddresses",
-            message,
-            remedy,
-        );
+        desk.error("no-virtual-address", "spec.virtualAddresses", message, remedy);
         return;
     };
     family(desk, spec, first.ip().is_ipv4());
-    let most = if first.ip().is_ipv4() {
-        MOST_IPV4
-    } else {
-        MOST_IPV6
-    };
+    let most = if first.ip().is_ipv4() { MOST_IPV4 } else { MOST_IPV6 };
     let count = spec.virtual_addresses.len();
     if count > most {
         let message = format!("{count} virtual addresses: an advert carries at most {most}");
         let remedy = "move some to excludedAddresses, or to another instance";
-        desk.error(
-            "too-many-addresses",
-            "spec.virtualAddresses",
-            message,
-            remedy,
-        );
+        desk.error("too-many-addresses", "spec.virtualAddresses", message, remedy);
     }
     let mut seen = BTreeMap::new();
     for (path, address) in with_paths(spec) {
@@ -83,48 +69,22 @@ fn family(desk: &mut Desk<'_>, spec: &Instance, ipv4: bool) {
     }
     let message = "IPv6 instances are not supported yet";
     let remedy = "use IPv4 virtual addresses; IPv6 ones may be excludedAddresses";
-    desk.error(
-        "not-supported-yet",
-        "spec.virtualAddresses",
-        message,
-        remedy,
-    );
+    desk.error("not-supported-yet", "spec.virtualAddresses", message, remedy);
 }
 
 fn one(desk: &mut Desk<'_>, path: &str, written: &VirtualAddress) {
     if let Some(what) = unusable(written.ip()) {
         let message = format!("{} is {what}", written.ip());
-        desk.error(
-            "address-unusable",
-            path,
-            message,
-            "write an address that a host may have",
-        );
+        desk.error("address-unusable", path, message, "write an address that a host may have");
     }
     let prefix = written.address.prefix_len();
     if prefix == 0 {
-        let message = format!(
-            "{} would put every address on this interface",
-            written.address
-        );
-        desk.error(
-            "address-prefix",
-            path,
-            message,
-            "leave the prefix out: it is the host's then",
-        );
+        let message = format!("{} would put every address on this interface", written.address);
+        desk.error("address-prefix", path, message, "leave the prefix out: it is the host's then");
     } else if let Some(what) = reserved(written.ip(), &written.address) {
-        let message = format!(
-            "{} is the {what} address of {}",
-            written.ip(),
-            written.address.trunc()
-        );
-        desk.error(
-            "address-reserved",
-            path,
-            message,
-            "choose a host address of that network",
-        );
+        let message =
+            format!("{} is the {what} address of {}", written.ip(), written.address.trunc());
+        desk.error("address-reserved", path, message, "choose a host address of that network");
     }
     if let Some(trouble) = written.dev.as_deref().and_then(interface_trouble) {
         let message = format!("dev is {trouble}");
@@ -134,12 +94,7 @@ fn one(desk: &mut Desk<'_>, path: &str, written: &VirtualAddress) {
     let at = format!("{path}.label");
     match written.label.as_deref() {
         Some(_) if written.ip().is_ipv6() => {
-            desk.error(
-                "label",
-                at,
-                "IPv6 addresses have no label",
-                "leave the label out",
-            );
+            desk.error("label", at, "IPv6 addresses have no label", "leave the label out");
         }
         Some(label) => {
             if let Some(trouble) = label_trouble(label) {
@@ -149,17 +104,9 @@ fn one(desk: &mut Desk<'_>, path: &str, written: &VirtualAddress) {
         }
         None => {}
     }
-    if written
-        .broadcast
-        .is_some_and(|it| it.is_ipv6() || written.ip().is_ipv6())
-    {
+    if written.broadcast.is_some_and(|it| it.is_ipv6() || written.ip().is_ipv6()) {
         let message = "only IPv4 has broadcast addresses";
-        desk.error(
-            "broadcast-family",
-            format!("{path}.broadcast"),
-            message,
-            "leave it out",
-        );
+        desk.error("broadcast-family", format!("{path}.broadcast"), message, "leave it out");
     }
 }
 

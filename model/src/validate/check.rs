@@ -49,27 +49,11 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Check) {
 
 fn times(desk: &mut Desk<'_>, spec: &Check) {
     if spec.interval < SHORTEST {
-        let message = format!(
-            "an interval of {} would keep the host busy probing",
-            spec.interval
-        );
-        desk.error(
-            "check-interval",
-            "spec.interval",
-            message,
-            format!("write {SHORTEST} or more"),
-        );
+        let message = format!("an interval of {} would keep the host busy probing", spec.interval);
+        desk.error("check-interval", "spec.interval", message, format!("write {SHORTEST} or more"));
     } else if spec.interval > LONGEST {
-        let message = format!(
-            "with an interval of {} a failure goes unseen",
-            spec.interval
-        );
-        desk.warning(
-            "check-interval",
-            "spec.interval",
-            message,
-            "write seconds rather than hours",
-        );
+        let message = format!("with an interval of {} a failure goes unseen", spec.interval);
+        desk.warning("check-interval", "spec.interval", message, "write seconds rather than hours");
     }
     match spec.timeout {
         Some(timeout) if timeout.is_zero() => {
@@ -99,12 +83,7 @@ fn http(desk: &mut Desk<'_>, probe: &HttpProbe) {
             let remedy = "probe a plain http:// address of the host itself, or use tcp or exec";
             desk.error("http-url", path, message, remedy);
         }
-        None => desk.error(
-            "http-url",
-            path,
-            format!("{:?} is no http:// URL", probe.url),
-            remedy,
-        ),
+        None => desk.error("http-url", path, format!("{:?} is no http:// URL", probe.url), remedy),
         Some(rest) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
             let odd = rest.contains(|c: char| c.is_whitespace() || c.is_control());
@@ -113,23 +92,13 @@ fn http(desk: &mut Desk<'_>, probe: &HttpProbe) {
                 other => other,
             };
             if let Some(trouble) = trouble {
-                desk.error(
-                    "http-url",
-                    path,
-                    format!("{:?}: {trouble}", probe.url),
-                    remedy,
-                );
+                desk.error("http-url", path, format!("{:?}: {trouble}", probe.url), remedy);
             }
         }
     }
     if !(100..=599).contains(&probe.expect_status) {
         let message = format!("{} is no HTTP status", probe.expect_status);
-        desk.error(
-            "http-status",
-            "spec.http.expectStatus",
-            message,
-            "write 100 to 599",
-        );
+        desk.error("http-status", "spec.http.expectStatus", message, "write 100 to 599");
     }
 }
 
@@ -142,12 +111,7 @@ fn exec(desk: &mut Desk<'_>, probe: &ExecProbe) {
     for (index, argument) in probe.args.iter().enumerate() {
         if argument.contains('\0') {
             let message = "an argument cannot hold a zero byte";
-            desk.error(
-                "exec-argument",
-                format!("spec.exec.args[{index}]"),
-                message,
-                "remove it",
-            );
+            desk.error("exec-argument", format!("spec.exec.args[{index}]"), message, "remove it");
         }
     }
     if let Some(user) = &probe.user {

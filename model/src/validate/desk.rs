@@ -57,18 +57,10 @@ impl<'a> Desk<'a> {
     pub(super) fn note(&mut self, finding: Finding, others: Vec<Key>) {
         let mut keys = vec![self.key.clone()];
         keys.extend(others);
-        self.noted.push(Noted {
-            keys,
-            basis: self.basis,
-            finding,
-        });
+        self.noted.push(Noted { keys, basis: self.basis, finding });
     }
 }
 
 pub(super) fn place(key: &Key, path: impl Into<String>) -> Place {
-    Place {
-        document: Some(key.to_string()),
-        path: Some(path.into()),
-        ..Place::default()
-    }
+    Place { document: Some(key.to_string()), path: Some(path.into()), ..Place::default() }
 }

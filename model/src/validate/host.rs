@@ -41,13 +41,7 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance, nodes: &Nodes) {
         among(desk, &path, vip, spec, nodes);
     }
     for (index, vip) in spec.virtual_addresses.iter().enumerate() {
-        claimed(
-            desk,
-            &format!("spec.virtualAddresses[{index}]"),
-            vip.ip(),
-            spec,
-            nodes,
-        );
+        claimed(desk, &format!("spec.virtualAddresses[{index}]"), vip.ip(), spec, nodes);
     }
 }
 
@@ -65,52 +59,23 @@ fn reachable(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance, 
     }
     let Some(interface) = facts.interface(&member.interface) else {
         let message = format!("{node} has no interface {}", member.interface);
-        let names = facts
-            .interfaces
-            .iter()
-            .map(|it| it.name.as_str())
-            .collect::<Vec<_>>();
-        let remedy = format!(
-            "it has {}; the instance is in FAULT there until then",
-            or_none(&names)
-        );
-        desk.warning(
-            "unknown-interface",
-            format!("{path}.interface"),
-            message,
-            remedy,
-        );
+        let names = facts.interfaces.iter().map(|it| it.name.as_str()).collect::<Vec<_>>();
+        let remedy =
+            format!("it has {}; the instance is in FAULT there until then", or_none(&names));
+        desk.warning("unknown-interface", format!("{path}.interface"), message, remedy);
         return;
     };
-    let ipv4 = spec
-        .virtual_addresses
-        .first()
-        .is_none_or(|vip| vip.ip().is_ipv4());
-    let has_own = interface
-        .addresses
-        .iter()
-        .any(|net| net.addr().is_ipv4() == ipv4);
+    let ipv4 = spec.virtual_addresses.first().is_none_or(|vip| vip.ip().is_ipv4());
+    let has_own = interface.addresses.iter().any(|net| net.addr().is_ipv4() == ipv4);
     if member.address.is_none() && !has_own {
-        let message = format!(
-            "{} of {node} has no address to send adverts from",
-            member.interface
-        );
+        let message = format!("{} of {node} has no address to send adverts from", member.interface);
         let remedy = "give the interface an address; the instance is in FAULT there until then";
-        desk.warning(
-            "interface-without-address",
-            format!("{path}.interface"),
-            message,
-            remedy,
-        );
+        desk.warning("interface-without-address", format!("{path}.interface"), message, remedy);
     }
 }
 
 fn or_none(names: &[&str]) -> String {
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    }
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// An address that a member has anyway.
@@ -153,14 +118,9 @@ fn among(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance,
         };
         let node = member.node.as_str();
         let all = interface.addresses.iter();
-        let nets = all
-            .filter(|it| it.addr().is_ipv4() == ip.is_ipv4())
-            .collect::<Vec<_>>();
+        let nets = all.filter(|it| it.addr().is_ipv4() == ip.is_ipv4()).collect::<Vec<_>>();
         if let Some((net, what)) = nets.iter().find_map(|net| Some((net, reserved(ip, net)?))) {
-            taken
-                .entry((what, net.trunc()))
-                .or_insert_with(Vec::new)
-                .push(node);
+            taken.entry((what, net.trunc())).or_insert_with(Vec::new).push(node);
         } else if !nets.is_empty() && !nets.iter().any(|net| net.contains(&ip)) {
             outside.push(node);
         }
@@ -169,22 +129,11 @@ fn among(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance,
         }
     }
     for ((what, net), nodes) in taken {
-        let message = format!(
-            "{ip} is the {what} address of {net} on {}",
-            nodes.join(", ")
-        );
-        desk.error(
-            "address-reserved",
-            path,
-            message,
-            "choose a host address of that network",
-        );
+        let message = format!("{ip} is the {what} address of {net} on {}", nodes.join(", "));
+        desk.error("address-reserved", path, message, "choose a host address of that network");
     }
     if !outside.is_empty() {
-        let message = format!(
-            "{ip} is in no subnet of the interface on {}",
-            outside.join(", ")
-        );
+        let message = format!("{ip} is in no subnet of the interface on {}", outside.join(", "));
         let remedy = "neighbours reach it only over a route to that host: is that what you want?";
         desk.warning("vip-outside-subnet", path, message, remedy);
     }
@@ -200,11 +149,7 @@ fn among(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance,
 }
 
 fn has(facts: &NodeFacts, ip: IpAddr) -> bool {
-    facts
-        .interfaces
-        .iter()
-        .flat_map(|it| &it.addresses)
-        .any(|net| net.addr() == ip)
+    facts.interfaces.iter().flat_map(|it| &it.addresses).any(|net| net.addr() == ip)
 }
 
 /// Virtual addresses that are own addresses of hosts outside their instance. A warning: in

@@ -14,10 +14,7 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
             desk.error("no-member", "spec.members", message, remedy);
         }
         [only] => {
-            let message = format!(
-                "only {} can hold the addresses: nobody takes over",
-                only.node
-            );
+            let message = format!("only {} can hold the addresses: nobody takes over", only.node);
             desk.warning("one-member", "spec.members", message, "add a second member");
         }
         _ => {}
@@ -41,18 +38,10 @@ fn twice(desk: &mut Desk<'_>, spec: &Instance) {
             desk.error("duplicate-member", path, message, remedy);
             continue;
         }
-        if let Some(other) = member
-            .address
-            .and_then(|it| addresses.insert(it, &member.node))
-        {
+        if let Some(other) = member.address.and_then(|it| addresses.insert(it, &member.node)) {
             let message = format!("{other} has this address too");
             let path = format!("spec.members[{index}].address");
-            desk.error(
-                "duplicate-member-address",
-                path,
-                message,
-                "each host has its own address",
-            );
+            desk.error("duplicate-member-address", path, message, "each host has its own address");
         }
         let Some(other) = priorities.insert(member.priority, &member.node) else {
             continue;
@@ -60,12 +49,7 @@ fn twice(desk: &mut Desk<'_>, spec: &Instance) {
         let path = format!("spec.members[{index}].priority");
         if member.priority == 255 {
             let message = format!("{other} owns the addresses already (priority 255)");
-            desk.error(
-                "two-address-owners",
-                path,
-                message,
-                "give one of them 254 or less",
-            );
+            desk.error("two-address-owners", path, message, "give one of them 254 or less");
         } else {
             let message = format!(
                 "{other} has priority {} too: the higher address decides between them",
@@ -81,22 +65,12 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
     if member.priority == 0 {
         // RFC 9568 §5.2.4: 0 says that the master resigns.
         let message = "priority 0 means resigning and is never configured";
-        desk.error(
-            "priority-range",
-            format!("{path}.priority"),
-            message,
-            "write 1 to 254",
-        );
+        desk.error("priority-range", format!("{path}.priority"), message, "write 1 to 254");
     }
     if let Some(trouble) = interface_trouble(&member.interface) {
         let message = format!("the interface of {} is {trouble}", member.node);
         let remedy = "write the interface's name as `ip link` on that host shows it";
-        desk.error(
-            "interface-name",
-            format!("{path}.interface"),
-            message,
-            remedy,
-        );
+        desk.error("interface-name", format!("{path}.interface"), message, remedy);
     }
     let Some(address) = member.address else {
         return;
@@ -104,12 +78,7 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
     let path = format!("{path}.address");
     if let Some(what) = unusable(address) {
         let message = format!("{address} is {what}");
-        desk.error(
-            "address-unusable",
-            &path,
-            message,
-            "write the host's own address",
-        );
+        desk.error("address-unusable", &path, message, "write the host's own address");
     }
     let Some(vip) = spec.virtual_addresses.first() else {
         return;
@@ -132,20 +101,11 @@ fn external(desk: &mut Desk<'_>, spec: &Instance) {
         let remedy = "take `external` from the members that run an agent";
         desk.error("no-managed-member", "spec.members", message, remedy);
     }
-    for (index, member) in members
-        .iter()
-        .enumerate()
-        .filter(|(_, member)| member.external)
-    {
+    for (index, member) in members.iter().enumerate().filter(|(_, member)| member.external) {
         let path = format!("spec.members[{index}]");
         if !member.track.is_empty() {
             let message = format!("{} is external: its checks are its own affair", member.node);
-            desk.warning(
-                "external-track",
-                format!("{path}.track"),
-                message,
-                "leave track out",
-            );
+            desk.warning("external-track", format!("{path}.track"), message, "leave track out");
         }
         if member.address.is_none() {
             no_address(desk, path, member, spec);
@@ -161,10 +121,7 @@ fn external(desk: &mut Desk<'_>, spec: &Instance) {
 /// An external host says no Hello, so only the operator can tell its address.
 fn no_address(desk: &mut Desk<'_>, path: String, member: &Member, spec: &Instance) {
     let path = format!("{path}.address");
-    let remedy = format!(
-        "add `address:` with the address that {} sends from",
-        member.node
-    );
+    let remedy = format!("add `address:` with the address that {} sends from", member.node);
     if spec.transport == Transport::Unicast {
         let message = format!("{} is external: nobody knows where to send to", member.node);
         desk.error("external-address", path, message, remedy);
@@ -172,10 +129,8 @@ fn no_address(desk: &mut Desk<'_>, path: String, member: &Member, spec: &Instanc
         let message = format!("{} is external: its adverts would be ignored", member.node);
         desk.error("external-address", path, message, remedy);
     } else {
-        let message = format!(
-            "{} is external: its adverts look like those of a stranger",
-            member.node
-        );
+        let message =
+            format!("{} is external: its adverts look like those of a stranger", member.node);
         desk.warning("external-address", path, message, remedy);
     }
 }

@@ -9,12 +9,7 @@ use std::time::Duration;
 pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
     if spec.virtual_router_id == 0 {
         let message = "0 is no virtual router ID";
-        desk.error(
-            "vrid-range",
-            "spec.virtualRouterId",
-            message,
-            "choose one from 1 to 255",
-        );
+        desk.error("vrid-range", "spec.virtualRouterId", message, "choose one from 1 to 255");
     }
     if !matches!(spec.version, 2 | 3) {
         let message = format!("there is no VRRP version {}", spec.version);
@@ -23,22 +18,12 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
     interval(desk, spec);
     if !(2..=10).contains(&spec.down_adverts) {
         let message = format!("{} lost adverts are outside 2 to 10", spec.down_adverts);
-        desk.error(
-            "down-adverts",
-            "spec.downAdverts",
-            message,
-            "write 2 to 10; 3 is usual",
-        );
+        desk.error("down-adverts", "spec.downAdverts", message, "write 2 to 10; 3 is usual");
     }
     authentication(desk, spec);
     if spec.version == 2 && spec.checksum == Checksum::Message {
         let message = "version 2 has one form of checksum";
-        desk.warning(
-            "checksum-unused",
-            "spec.checksum",
-            message,
-            "leave the field out",
-        );
+        desk.warning("checksum-unused", "spec.checksum", message, "leave the field out");
     }
     if !spec.preempt && !spec.preempt_delay.is_zero() {
         let message = "preemptDelay has no effect while preempt is false";
@@ -48,12 +33,7 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
     garp(desk, spec);
     if spec.virtual_mac {
         let message = "virtual MAC addresses are not supported yet";
-        desk.error(
-            "not-supported-yet",
-            "spec.virtualMac",
-            message,
-            "leave the field out",
-        );
+        desk.error("not-supported-yet", "spec.virtualMac", message, "leave the field out");
     }
 }
 
@@ -63,11 +43,7 @@ fn interval(desk: &mut Desk<'_>, spec: &Instance) {
         // RFC 3768 §5.3.7: eight bits of seconds.
         2 => (Duration::from_secs(1), 255, "whole seconds from 1s to 255s"),
         // RFC 9568 §5.2.7: twelve bits of centiseconds.
-        _ => (
-            Duration::from_millis(10),
-            4095,
-            "steps of 10ms from 10ms to 40s 950ms",
-        ),
+        _ => (Duration::from_millis(10), 4095, "steps of 10ms from 10ms to 40s 950ms"),
     };
     let steps = interval.as_nanos() / step.as_nanos();
     if !interval.as_nanos().is_multiple_of(step.as_nanos()) || !(1..=most).contains(&steps) {
@@ -91,12 +67,7 @@ fn authentication(desk: &mut Desk<'_>, spec: &Instance) {
         // RFC 9568 §9: version 3 has no authentication field.
         let message = "version 3 has no authentication";
         let remedy = "leave authentication out, or write version: 2";
-        desk.error(
-            "authentication-version",
-            "spec.authentication",
-            message,
-            remedy,
-        );
+        desk.error("authentication-version", "spec.authentication", message, remedy);
     }
     let path = "spec.authentication.password";
     // Only its length is looked at.
@@ -117,12 +88,7 @@ fn authentication(desk: &mut Desk<'_>, spec: &Instance) {
 fn garp(desk: &mut Desk<'_>, spec: &Instance) {
     if spec.garp.repeat == 0 {
         let message = "with no announcement, neighbours would go on sending to the old host";
-        desk.error(
-            "garp-repeat",
-            "spec.garp.repeat",
-            message,
-            "write 1 or more; 5 is usual",
-        );
+        desk.error("garp-repeat", "spec.garp.repeat", message, "write 1 or more; 5 is usual");
     }
     let refresh = spec.garp.refresh;
     if !refresh.is_zero() && refresh < Span::from_secs(1) {

@@ -32,11 +32,7 @@ pub(super) fn examine(
         })
         .collect::<Vec<_>>();
     let segments = Segments::of(&instances, nodes);
-    let pair = Pair {
-        instances: &instances,
-        segments: &segments,
-        changed: &changed,
-    };
+    let pair = Pair { instances: &instances, segments: &segments, changed: &changed };
     router_ids(noted, &pair);
     addresses(noted, &pair);
 }
@@ -59,10 +55,7 @@ impl Pair<'_> {
             let earlier = &group[..index];
             let certain = |it: &&Side| self.segments.basis(it.0, later.0) == Basis::Definitions;
             let likely = |it: &&Side| self.segments.same(it.0, later.0);
-            let surest = earlier
-                .iter()
-                .find(certain)
-                .or_else(|| earlier.iter().find(likely));
+            let surest = earlier.iter().find(certain).or_else(|| earlier.iter().find(likely));
             (surest.unwrap_or(&group[0]), later)
         })
     }
@@ -77,20 +70,12 @@ impl Pair<'_> {
     ) {
         let is_changed = |side: &Side| (self.changed)(self.instances[side.0].0);
         let swap = is_changed(earlier) && !is_changed(later);
-        let (here, there) = if swap {
-            (earlier, later)
-        } else {
-            (later, earlier)
-        };
+        let (here, there) = if swap { (earlier, later) } else { (later, earlier) };
         let (key, other) = (self.instances[here.0].0, self.instances[there.0].0);
         let mut finding = finding(key, other);
         finding.place = place(key, &here.1);
         finding.related = vec![place(other, &there.1)];
-        noted.push(Noted {
-            keys: vec![key.clone(), other.clone()],
-            basis,
-            finding,
-        });
+        noted.push(Noted { keys: vec![key.clone(), other.clone()], basis, finding });
     }
 }
 
@@ -105,10 +90,7 @@ fn router_ids(noted: &mut Vec<Noted>, pair: &Pair<'_>) {
             continue;
         };
         let group = (segment, first.ip().is_ipv4(), spec.virtual_router_id);
-        groups
-            .entry(group)
-            .or_default()
-            .push((index, "spec.virtualRouterId".into()));
+        groups.entry(group).or_default().push((index, "spec.virtualRouterId".into()));
     }
     for ((_, _, id), group) in groups {
         for (first, later) in pair.couples(&group) {
@@ -174,31 +156,20 @@ impl Segments {
             of_instance.push(first);
         }
         let roots = |sets: &mut Sets| {
-            of_instance
-                .iter()
-                .map(|it| it.map(|id| sets.root(id)))
-                .collect::<Vec<_>>()
+            of_instance.iter().map(|it| it.map(|id| sets.root(id))).collect::<Vec<_>>()
         };
         let by_definitions = roots(&mut sets);
         let mut subnets = HashMap::<IpNet, usize>::new();
         for ((node, interface), id) in &ids {
-            let facts = nodes
-                .get(*node)
-                .and_then(|facts| facts.interface(interface));
-            for net in facts
-                .iter()
-                .flat_map(|it| &it.addresses)
-                .filter(|net| names_a_segment(net))
+            let facts = nodes.get(*node).and_then(|facts| facts.interface(interface));
+            for net in facts.iter().flat_map(|it| &it.addresses).filter(|net| names_a_segment(net))
             {
                 let first = *subnets.entry(net.trunc()).or_insert(*id);
                 sets.join(first, *id);
             }
         }
         let by_hosts = roots(&mut sets);
-        Self {
-            by_definitions,
-            by_hosts,
-        }
+        Self { by_definitions, by_hosts }
     }
 
     fn by_hosts(&self, instance: usize) -> Option<usize> {
@@ -213,11 +184,7 @@ impl Segments {
     fn basis(&self, one: usize, other: usize) -> Basis {
         let segment = self.by_definitions[one];
         let certain = segment.is_some() && segment == self.by_definitions[other];
-        if certain {
-            Basis::Definitions
-        } else {
-            Basis::Hosts
-        }
+        if certain { Basis::Definitions } else { Basis::Hosts }
     }
 }
 

@@ -20,12 +20,7 @@ pub(super) fn examine(
             let path = format!("{path}[{index}]");
             if !seen.insert(&track.check) {
                 let message = format!("{} is tracked twice here", track.check);
-                desk.error(
-                    "duplicate-track",
-                    format!("{path}.check"),
-                    message,
-                    "keep one",
-                );
+                desk.error("duplicate-track", format!("{path}.check"), message, "keep one");
             }
             if definitions.check(&track.check).is_none() {
                 unknown(desk, format!("{path}.check"), &track.check, known);
@@ -42,12 +37,7 @@ pub(super) fn examine(
         if !is_file_name(&hook.exec) {
             let message = format!("{:?} is no file name", hook.exec);
             let remedy = "put the file into the agent's exec dir and write its name without a path";
-            desk.error(
-                "exec-path",
-                format!("spec.notify[{index}].exec"),
-                message,
-                remedy,
-            );
+            desk.error("exec-path", format!("spec.notify[{index}].exec"), message, remedy);
         }
     }
 }
@@ -89,17 +79,9 @@ fn weights(desk: &mut Desk<'_>, spec: &Instance) {
         desk.error("nopreempt-weights", "spec.preempt", message, remedy);
         return;
     }
-    for (index, member) in spec
-        .members
-        .iter()
-        .enumerate()
-        .filter(|(_, it)| it.priority == 255)
-    {
+    for (index, member) in spec.members.iter().enumerate().filter(|(_, it)| it.priority == 255) {
         if weighted(member) {
-            let message = format!(
-                "{} owns the addresses: weights do not change 255",
-                member.node
-            );
+            let message = format!("{} owns the addresses: weights do not change 255", member.node);
             let remedy = "track with weight 0 (FAULT while down)";
             let path = format!("spec.members[{index}].priority");
             desk.warning("owner-weights", path, message, remedy);
@@ -110,12 +92,7 @@ fn weights(desk: &mut Desk<'_>, spec: &Instance) {
 
 /// Whether the highest member, with every weighted check down, still beats every other.
 fn too_small(desk: &mut Desk<'_>, spec: &Instance) {
-    let members = || {
-        spec.members
-            .iter()
-            .enumerate()
-            .filter(|(_, it)| it.priority < 255)
-    };
+    let members = || spec.members.iter().enumerate().filter(|(_, it)| it.priority < 255);
     let Some((index, highest)) = members().max_by_key(|(_, member)| member.priority) else {
         return;
     };
@@ -125,10 +102,7 @@ fn too_small(desk: &mut Desk<'_>, spec: &Instance) {
         return;
     };
     let never_faulty = tracked.iter().all(|track| track.weight != 0);
-    let worst = effective(
-        highest.priority,
-        tracked.iter().map(|track| track.weight.min(0)),
-    );
+    let worst = effective(highest.priority, tracked.iter().map(|track| track.weight.min(0)));
     if !tracked.is_empty() && never_faulty && worst > rival {
         let message = format!(
             "{} keeps priority {worst} with every check down, and nobody else gets above {rival}",
@@ -141,12 +115,7 @@ fn too_small(desk: &mut Desk<'_>, spec: &Instance) {
 }
 
 fn best(spec: &Instance, member: &Member) -> i32 {
-    effective(
-        member.priority,
-        tracked(spec, member)
-            .iter()
-            .map(|track| track.weight.max(0)),
-    )
+    effective(member.priority, tracked(spec, member).iter().map(|track| track.weight.max(0)))
 }
 
 fn effective(base: u8, weights: impl Iterator<Item = i16>) -> i32 {
@@ -156,9 +125,5 @@ fn effective(base: u8, weights: impl Iterator<Item = i16>) -> i32 {
 /// As placement merges them: the member's own entry counts.
 fn tracked<'s>(spec: &'s Instance, member: &'s Member) -> Vec<&'s Track> {
     let own = |track: &&Track| member.track.iter().any(|it| it.check == track.check);
-    spec.track
-        .iter()
-        .filter(|track| !own(track))
-        .chain(&member.track)
-        .collect()
+    spec.track.iter().filter(|track| !own(track)).chain(&member.track).collect()
 }

@@ -26,10 +26,8 @@ pub(crate) fn definitions() -> impl Strategy<Value = Vec<Definition>> {
 
 fn definition() -> impl Strategy<Value = Definition> {
     prop_oneof![
-        (name(), instance()).prop_map(|(name, spec)| Definition::Instance {
-            name,
-            spec: Box::new(spec)
-        }),
+        (name(), instance())
+            .prop_map(|(name, spec)| Definition::Instance { name, spec: Box::new(spec) }),
         (name(), check()).prop_map(|(name, spec)| Definition::Check { name, spec }),
     ]
 }
@@ -38,10 +36,8 @@ fn name() -> impl Strategy<Value = Name> {
     prop_oneof![
         "[A-Za-z0-9_][A-Za-z0-9_.-]{0,12}",
         // Words that YAML would take for something else.
-        prop::sample::select(vec![
-            "null", "true", "no", "0x1F", "1e3", "1.0", "007", "on"
-        ])
-        .prop_map(str::to_owned),
+        prop::sample::select(vec!["null", "true", "no", "0x1F", "1e3", "1.0", "007", "on"])
+            .prop_map(str::to_owned),
     ]
     .prop_map(|text| text.parse().expect("a name"))
 }
@@ -51,10 +47,8 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[ -~]{0,12}",
         "[\\n\\t:#'\"\\\\{}é≠🦀-]{1,8}",
-        prop::sample::select(vec![
-            "", "~", "null", "no", "1111", "0011", "---", "- a", "a: b"
-        ])
-        .prop_map(str::to_owned),
+        prop::sample::select(vec!["", "~", "null", "no", "1111", "0011", "---", "- a", "a: b"])
+            .prop_map(str::to_owned),
     ]
 }
 
@@ -71,23 +65,10 @@ fn ip() -> impl Strategy<Value = IpAddr> {
 
 fn address() -> impl Strategy<Value = VirtualAddress> {
     let scope = prop::sample::select(vec![Scope::Global, Scope::Site, Scope::Link, Scope::Host]);
-    let parts = (
-        ip(),
-        0..=128u8,
-        option::of(text()),
-        option::of(text()),
-        scope,
-        option::of(ip()),
-    );
+    let parts = (ip(), 0..=128u8, option::of(text()), option::of(text()), scope, option::of(ip()));
     parts.prop_map(|(ip, prefix, dev, label, scope, broadcast)| {
         let address = ipnet::IpNet::new(ip, prefix).unwrap_or_else(|_| ipnet::IpNet::from(ip));
-        VirtualAddress {
-            address,
-            dev,
-            label,
-            scope,
-            broadcast,
-        }
+        VirtualAddress { address, dev, label, scope, broadcast }
     })
 }
 
@@ -100,24 +81,15 @@ fn track() -> impl Strategy<Value = Track> {
 }
 
 fn member() -> impl Strategy<Value = Member> {
-    let parts = (
-        name(),
-        text(),
-        any::<u8>(),
-        option::of(ip()),
-        any::<bool>(),
-        vec(track(), 0..3),
-    );
-    parts.prop_map(
-        |(node, interface, priority, address, external, track)| Member {
-            node,
-            interface,
-            priority,
-            address,
-            external,
-            track,
-        },
-    )
+    let parts = (name(), text(), any::<u8>(), option::of(ip()), any::<bool>(), vec(track(), 0..3));
+    parts.prop_map(|(node, interface, priority, address, external, track)| Member {
+        node,
+        interface,
+        priority,
+        address,
+        external,
+        track,
+    })
 }
 
 fn hook() -> impl Strategy<Value = Notify> {
@@ -128,18 +100,8 @@ fn hook() -> impl Strategy<Value = Notify> {
         NotifyOn::Stop,
         NotifyOn::Any,
     ]);
-    (
-        on,
-        text(),
-        prop::collection::vec(text(), 0..3),
-        prop::option::of(text()),
-    )
-        .prop_map(|(on, exec, args, user)| Notify {
-            on,
-            exec,
-            args,
-            user,
-        })
+    (on, text(), prop::collection::vec(text(), 0..3), prop::option::of(text()))
+        .prop_map(|(on, exec, args, user)| Notify { on, exec, args, user })
 }
 
 fn instance() -> impl Strategy<Value = Instance> {
@@ -168,27 +130,13 @@ fn instance() -> impl Strategy<Value = Instance> {
                 takeover: if fast { Takeover::Fast } else { Takeover::Rfc },
                 down_adverts,
                 authentication: match password {
-                    Some(clear) => Authentication::Pass {
-                        password: Secret::new(clear),
-                    },
+                    Some(clear) => Authentication::Pass { password: Secret::new(clear) },
                     None => Authentication::None,
                 },
-                checksum: if message {
-                    Checksum::Message
-                } else {
-                    Checksum::PseudoHeader
-                },
-                transport: if unicast {
-                    Transport::Unicast
-                } else {
-                    Transport::Multicast
-                },
+                checksum: if message { Checksum::Message } else { Checksum::PseudoHeader },
+                transport: if unicast { Transport::Unicast } else { Transport::Multicast },
                 members_only,
-                garp: Garp {
-                    repeat,
-                    delay: spans.4,
-                    refresh: spans.5,
-                },
+                garp: Garp { repeat, delay: spans.4, refresh: spans.5 },
                 virtual_mac,
                 track,
                 notify,
@@ -213,20 +161,14 @@ fn probe() -> impl Strategy<Value = Probe> {
 }
 
 fn check() -> impl Strategy<Value = Check> {
-    (
-        probe(),
-        span(),
-        option::of(span()),
-        any::<u16>(),
-        any::<u16>(),
-        span(),
-    )
-        .prop_map(|(probe, interval, timeout, rise, fall, down_delay)| Check {
+    (probe(), span(), option::of(span()), any::<u16>(), any::<u16>(), span()).prop_map(
+        |(probe, interval, timeout, rise, fall, down_delay)| Check {
             probe,
             interval,
             timeout,
             rise,
             fall,
             down_delay,
-        })
+        },
+    )
 }

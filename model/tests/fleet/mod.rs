@@ -12,11 +12,7 @@ pub(crate) type Nodes = BTreeMap<Name, NodeFacts>;
 pub(crate) fn read(text: &str) -> (Definitions, Vec<Placed<vipfleet_model::Definition>>) {
     let parsed = parse(text, Some("fleet.yaml"));
     assert_eq!(parsed.findings, Findings::default(), "{text}");
-    let definitions = parsed
-        .definitions
-        .iter()
-        .map(|it| it.value.clone())
-        .collect();
+    let definitions = parsed.definitions.iter().map(|it| it.value.clone()).collect();
     (definitions, parsed.definitions)
 }
 
@@ -41,24 +37,15 @@ pub(crate) fn input(text: &str) -> Findings {
 
 pub(crate) fn lines(findings: &Findings) -> String {
     let related = |places: &[vipfleet_model::Place]| {
-        places
-            .iter()
-            .map(|place| format!("    see {place}\n"))
-            .collect::<String>()
+        places.iter().map(|place| format!("    see {place}\n")).collect::<String>()
     };
-    findings
-        .iter()
-        .map(|it| format!("[{}] {it}\n{}", it.rule, related(&it.related)))
-        .collect()
+    findings.iter().map(|it| format!("[{}] {it}\n{}", it.rule, related(&it.related))).collect()
 }
 
 pub(crate) fn host(node: &str, interfaces: &[(&str, &[&str])]) -> (Name, NodeFacts) {
     let interface = |(name, addresses): &(&str, &[&str])| InterfaceFacts {
         name: (*name).into(),
-        addresses: addresses
-            .iter()
-            .map(|it| it.parse().expect("an address"))
-            .collect(),
+        addresses: addresses.iter().map(|it| it.parse().expect("an address")).collect(),
         promote_secondaries: false,
     };
     let node = node.parse::<Name>().expect("a name");
@@ -75,10 +62,8 @@ pub(crate) fn both() -> Nodes {
 
 /// The sample with pieces replaced.
 pub(crate) fn broken(replacements: &[(&str, &str)]) -> String {
-    replacements
-        .iter()
-        .fold(SAMPLE.to_owned(), |text, (old, new)| {
-            assert!(text.contains(old), "{old:?} is not in the sample");
-            text.replace(old, new)
-        })
+    replacements.iter().fold(SAMPLE.to_owned(), |text, (old, new)| {
+        assert!(text.contains(old), "{old:?} is not in the sample");
+        text.replace(old, new)
+    })
 }
