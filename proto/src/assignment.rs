@@ -8,10 +8,7 @@ use vipfleet_model::assignment::{AssignedInstance, AssignedMember};
 
 impl From<Assignment> for v1::Assignment {
     fn from(Assignment { instances, checks }: Assignment) -> Self {
-        Self {
-            instances: all(instances),
-            checks: all(checks),
-        }
+        Self { instances: all(instances), checks: all(checks) }
     }
 }
 
@@ -62,9 +59,7 @@ impl TryFrom<v1::AssignedInstance> for AssignedInstance {
     type Error = Malformed;
 
     fn try_from(wire: v1::AssignedInstance) -> Result<Self, Malformed> {
-        let source_address = wire
-            .source_address
-            .map(|address| ip(&address, "source_address"));
+        let source_address = wire.source_address.map(|address| ip(&address, "source_address"));
         Ok(Self {
             name: name(wire.name, "name")?,
             virtual_router_id: number(wire.virtual_router_id, "virtual_router_id")?,
@@ -96,15 +91,7 @@ impl TryFrom<v1::AssignedInstance> for AssignedInstance {
 }
 
 impl From<AssignedMember> for v1::AssignedMember {
-    fn from(
-        AssignedMember {
-            node,
-            address,
-            priority,
-            external,
-            this,
-        }: AssignedMember,
-    ) -> Self {
+    fn from(AssignedMember { node, address, priority, external, this }: AssignedMember) -> Self {
         Self {
             node: node.map(Into::into),
             address: address.map(|address| address.to_string()),
@@ -119,13 +106,7 @@ impl TryFrom<v1::AssignedMember> for AssignedMember {
     type Error = Malformed;
 
     fn try_from(wire: v1::AssignedMember) -> Result<Self, Malformed> {
-        let v1::AssignedMember {
-            node,
-            address,
-            priority,
-            external,
-            this_node,
-        } = wire;
+        let v1::AssignedMember { node, address, priority, external, this_node } = wire;
         Ok(Self {
             node: node.map(|node| name(node, "node")).transpose()?,
             address: address.map(|address| ip(&address, "address")).transpose()?,

@@ -13,16 +13,7 @@ use vipfleet_model::check::{
 const DEFAULT_EXPECT_STATUS: u16 = 200;
 
 impl From<Check> for v1::Check {
-    fn from(
-        Check {
-            probe,
-            interval,
-            timeout,
-            rise,
-            fall,
-            down_delay,
-        }: Check,
-    ) -> Self {
+    fn from(Check { probe, interval, timeout, rise, fall, down_delay }: Check) -> Self {
         Self {
             probe: Some(probe.into()),
             interval: duration(interval),
@@ -38,14 +29,7 @@ impl TryFrom<v1::Check> for Check {
     type Error = Malformed;
 
     fn try_from(wire: v1::Check) -> Result<Self, Malformed> {
-        let v1::Check {
-            probe,
-            interval,
-            timeout,
-            rise,
-            fall,
-            down_delay,
-        } = wire;
+        let v1::Check { probe, interval, timeout, rise, fall, down_delay } = wire;
         let default = Self::new(present(probe, "probe")?.try_into()?);
         Ok(Self {
             interval: span_or(interval, default.interval, "interval")?,
@@ -100,9 +84,7 @@ impl From<ProcessProbe> for v1::ProcessProbe {
             ProcessProbe::Name(name) => Match::Name(name),
             ProcessProbe::PidFile(path) => Match::PidFile(path),
         };
-        Self {
-            r#match: Some(found_by),
-        }
+        Self { r#match: Some(found_by) }
     }
 }
 
@@ -119,10 +101,7 @@ impl TryFrom<v1::ProcessProbe> for ProcessProbe {
 
 impl From<HttpProbe> for v1::HttpProbe {
     fn from(HttpProbe { url, expect_status }: HttpProbe) -> Self {
-        Self {
-            url,
-            expect_status: Some(expect_status.into()),
-        }
+        Self { url, expect_status: Some(expect_status.into()) }
     }
 }
 
@@ -131,19 +110,13 @@ impl TryFrom<v1::HttpProbe> for HttpProbe {
 
     fn try_from(v1::HttpProbe { url, expect_status }: v1::HttpProbe) -> Result<Self, Malformed> {
         let expect_status = expect_status.unwrap_or(DEFAULT_EXPECT_STATUS.into());
-        Ok(Self {
-            url,
-            expect_status: number(expect_status, "expect_status")?,
-        })
+        Ok(Self { url, expect_status: number(expect_status, "expect_status")? })
     }
 }
 
 impl From<NamedCheck> for v1::NamedCheck {
     fn from(NamedCheck { name, spec }: NamedCheck) -> Self {
-        Self {
-            name: name.into(),
-            spec: Some(spec.into()),
-        }
+        Self { name: name.into(), spec: Some(spec.into()) }
     }
 }
 
@@ -151,9 +124,6 @@ impl TryFrom<v1::NamedCheck> for NamedCheck {
     type Error = Malformed;
 
     fn try_from(wire: v1::NamedCheck) -> Result<Self, Malformed> {
-        Ok(Self {
-            name: name(wire.name, "name")?,
-            spec: required(wire.spec, "spec")?,
-        })
+        Ok(Self { name: name(wire.name, "name")?, spec: required(wire.spec, "spec")? })
     }
 }

@@ -10,10 +10,7 @@ mirrored!(Kind, v1::Kind, Check, Instance);
 
 impl From<Key> for v1::DefinitionKey {
     fn from(Key { kind, name }: Key) -> Self {
-        Self {
-            kind: v1::Kind::from(kind).into(),
-            name: name.into(),
-        }
+        Self { kind: v1::Kind::from(kind).into(), name: name.into() }
     }
 }
 
@@ -21,10 +18,7 @@ impl TryFrom<v1::DefinitionKey> for Key {
     type Error = Malformed;
 
     fn try_from(wire: v1::DefinitionKey) -> Result<Self, Malformed> {
-        Ok(Self {
-            kind: choice::<v1::Kind, _>(wire.kind, "kind")?,
-            name: name(wire.name, "name")?,
-        })
+        Ok(Self { kind: choice::<v1::Kind, _>(wire.kind, "kind")?, name: name(wire.name, "name")? })
     }
 }
 
@@ -34,10 +28,7 @@ impl From<Definition> for v1::Definition {
             Definition::Instance { name, spec } => (name, Spec::Instance((*spec).into())),
             Definition::Check { name, spec } => (name, Spec::Check(spec.into())),
         };
-        Self {
-            name: name.into(),
-            spec: Some(spec),
-        }
+        Self { name: name.into(), spec: Some(spec) }
     }
 }
 
@@ -47,14 +38,10 @@ impl TryFrom<v1::Definition> for Definition {
     fn try_from(wire: v1::Definition) -> Result<Self, Malformed> {
         let name = name(wire.name, "name")?;
         Ok(match present(wire.spec, "spec")? {
-            Spec::Instance(instance) => Self::Instance {
-                name,
-                spec: Box::new(instance.try_into().under("instance")?),
-            },
-            Spec::Check(check) => Self::Check {
-                name,
-                spec: check.try_into().under("check")?,
-            },
+            Spec::Instance(instance) => {
+                Self::Instance { name, spec: Box::new(instance.try_into().under("instance")?) }
+            }
+            Spec::Check(check) => Self::Check { name, spec: check.try_into().under("check")? },
         })
     }
 }

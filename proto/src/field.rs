@@ -97,27 +97,19 @@ pub(crate) fn name(wire: String, field: &str) -> Result<Name, Malformed> {
 }
 
 pub(crate) fn ip(wire: &str, field: &str) -> Result<IpAddr, Malformed> {
-    text(
-        wire,
-        "no IP address: write it as 192.0.2.10 or 2001:db8::10",
-    )
-    .under(field)
+    text(wire, "no IP address: write it as 192.0.2.10 or 2001:db8::10").under(field)
 }
 
 /// An address with its prefix length; without one, the host's.
 pub(crate) fn net(wire: &str) -> Result<IpNet, Malformed> {
     match wire.parse::<IpAddr>() {
         Ok(host) => Ok(host.into()),
-        Err(_) => text(
-            wire,
-            "no address: write it as 192.0.2.10/24 or 2001:db8::10/64",
-        ),
+        Err(_) => text(wire, "no address: write it as 192.0.2.10/24 or 2001:db8::10/64"),
     }
 }
 
 fn text<T: FromStr>(wire: &str, complaint: &str) -> Result<T, Malformed> {
-    wire.parse()
-        .map_err(|_| Malformed::here(format!("{wire:?} is {complaint}")))
+    wire.parse().map_err(|_| Malformed::here(format!("{wire:?} is {complaint}")))
 }
 
 pub(crate) fn span(wire: Option<WireDuration>, field: &str) -> Result<Span, Malformed> {
@@ -141,19 +133,13 @@ pub(crate) fn optional_span(
 
 fn length(WireDuration { seconds, nanos }: WireDuration) -> Result<Span, Malformed> {
     if seconds < 0 || nanos < 0 {
-        return Err(Malformed::here(format!(
-            "{seconds} s and {nanos} ns is negative"
-        )));
+        return Err(Malformed::here(format!("{seconds} s and {nanos} ns is negative")));
     }
     let whole = Duration::from_secs(seconds.unsigned_abs());
     if nanos > 999_999_999 || whole > LONGEST {
-        return Err(Malformed::here(format!(
-            "{seconds} s and {nanos} ns is no valid Duration"
-        )));
+        return Err(Malformed::here(format!("{seconds} s and {nanos} ns is no valid Duration")));
     }
-    Ok(Span(
-        whole + Duration::from_nanos(u64::from(nanos.unsigned_abs())),
-    ))
+    Ok(Span(whole + Duration::from_nanos(u64::from(nanos.unsigned_abs()))))
 }
 
 /// Longer than the wire can say becomes the longest it can.
@@ -195,9 +181,7 @@ where
     T: TryFrom<W, Error = Malformed>,
 {
     let known = W::try_from(wire).map_err(|_| {
-        Malformed::here(format!(
-            "{wire} is no value known here: the peer may be newer"
-        ))
+        Malformed::here(format!("{wire} is no value known here: the peer may be newer"))
     });
     known.and_then(T::try_from).under(field)
 }

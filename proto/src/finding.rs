@@ -8,14 +8,7 @@ mirrored!(Severity, v1::Severity, Warning, Error);
 
 impl From<Finding> for v1::Finding {
     fn from(it: Finding) -> Self {
-        let Finding {
-            severity,
-            rule,
-            place,
-            message,
-            remedy,
-            related,
-        } = it;
+        let Finding { severity, rule, place, message, remedy, related } = it;
         Self {
             severity: v1::Severity::from(severity).into(),
             rule,
@@ -31,14 +24,7 @@ impl TryFrom<v1::Finding> for Finding {
     type Error = Malformed;
 
     fn try_from(wire: v1::Finding) -> Result<Self, Malformed> {
-        let v1::Finding {
-            severity,
-            rule,
-            place,
-            message,
-            remedy,
-            related,
-        } = wire;
+        let v1::Finding { severity, rule, place, message, remedy, related } = wire;
         Ok(Self {
             severity: choice::<v1::Severity, _>(severity, "severity")?,
             rule,
@@ -51,22 +37,8 @@ impl TryFrom<v1::Finding> for Finding {
 }
 
 impl From<Place> for v1::Place {
-    fn from(
-        Place {
-            file,
-            line,
-            column,
-            document,
-            path,
-        }: Place,
-    ) -> Self {
-        Self {
-            file,
-            line,
-            column,
-            document,
-            path,
-        }
+    fn from(Place { file, line, column, document, path }: Place) -> Self {
+        Self { file, line, column, document, path }
     }
 }
 
@@ -74,19 +46,7 @@ impl TryFrom<v1::Place> for Place {
     type Error = Malformed;
 
     fn try_from(wire: v1::Place) -> Result<Self, Malformed> {
-        let v1::Place {
-            file,
-            line,
-            column,
-            document,
-            path,
-        } = wire;
-        Ok(Self {
-            file,
-            line,
-            column,
-            document,
-            path,
-        })
+        let v1::Place { file, line, column, document, path } = wire;
+        Ok(Self { file, line, column, document, path })
     }
 }

@@ -93,16 +93,7 @@ impl TryFrom<v1::Instance> for Instance {
 }
 
 impl From<Member> for v1::Member {
-    fn from(
-        Member {
-            node,
-            interface,
-            priority,
-            address,
-            external,
-            track,
-        }: Member,
-    ) -> Self {
+    fn from(Member { node, interface, priority, address, external, track }: Member) -> Self {
         Self {
             node: node.into(),
             interface,
@@ -118,14 +109,7 @@ impl TryFrom<v1::Member> for Member {
     type Error = Malformed;
 
     fn try_from(wire: v1::Member) -> Result<Self, Malformed> {
-        let v1::Member {
-            node,
-            interface,
-            priority,
-            address,
-            external,
-            track,
-        } = wire;
+        let v1::Member { node, interface, priority, address, external, track } = wire;
         Ok(Self {
             node: name(node, "node")?,
             interface,
@@ -139,13 +123,7 @@ impl TryFrom<v1::Member> for Member {
 
 impl From<VirtualAddress> for v1::VirtualAddress {
     fn from(it: VirtualAddress) -> Self {
-        let VirtualAddress {
-            address,
-            dev,
-            label,
-            scope,
-            broadcast,
-        } = it;
+        let VirtualAddress { address, dev, label, scope, broadcast } = it;
         Self {
             address: address.to_string(),
             dev,
@@ -160,94 +138,42 @@ impl TryFrom<v1::VirtualAddress> for VirtualAddress {
     type Error = Malformed;
 
     fn try_from(wire: v1::VirtualAddress) -> Result<Self, Malformed> {
-        let v1::VirtualAddress {
-            address,
-            dev,
-            label,
-            scope,
-            broadcast,
-        } = wire;
+        let v1::VirtualAddress { address, dev, label, scope, broadcast } = wire;
         Ok(Self {
             address: net(&address).under("address")?,
             dev,
             label,
             scope: choice_or::<v1::Scope, _>(scope, Scope::default(), "scope")?,
-            broadcast: broadcast
-                .map(|broadcast| ip(&broadcast, "broadcast"))
-                .transpose()?,
+            broadcast: broadcast.map(|broadcast| ip(&broadcast, "broadcast")).transpose()?,
         })
     }
 }
 
 impl From<Track> for v1::Track {
-    fn from(
-        Track {
-            check,
-            weight,
-            reverse,
-        }: Track,
-    ) -> Self {
-        Self {
-            check: check.into(),
-            weight: weight.into(),
-            reverse,
-        }
+    fn from(Track { check, weight, reverse }: Track) -> Self {
+        Self { check: check.into(), weight: weight.into(), reverse }
     }
 }
 
 impl TryFrom<v1::Track> for Track {
     type Error = Malformed;
 
-    fn try_from(
-        v1::Track {
-            check,
-            weight,
-            reverse,
-        }: v1::Track,
-    ) -> Result<Self, Malformed> {
-        Ok(Self {
-            check: name(check, "check")?,
-            weight: number(weight, "weight")?,
-            reverse,
-        })
+    fn try_from(v1::Track { check, weight, reverse }: v1::Track) -> Result<Self, Malformed> {
+        Ok(Self { check: name(check, "check")?, weight: number(weight, "weight")?, reverse })
     }
 }
 
 impl From<Notify> for v1::Notify {
-    fn from(
-        Notify {
-            on,
-            exec,
-            args,
-            user,
-        }: Notify,
-    ) -> Self {
-        Self {
-            on: v1::NotifyOn::from(on).into(),
-            exec,
-            args,
-            user,
-        }
+    fn from(Notify { on, exec, args, user }: Notify) -> Self {
+        Self { on: v1::NotifyOn::from(on).into(), exec, args, user }
     }
 }
 
 impl TryFrom<v1::Notify> for Notify {
     type Error = Malformed;
 
-    fn try_from(
-        v1::Notify {
-            on,
-            exec,
-            args,
-            user,
-        }: v1::Notify,
-    ) -> Result<Self, Malformed> {
-        Ok(Self {
-            on: choice::<v1::NotifyOn, _>(on, "on")?,
-            exec,
-            args,
-            user,
-        })
+    fn try_from(v1::Notify { on, exec, args, user }: v1::Notify) -> Result<Self, Malformed> {
+        Ok(Self { on: choice::<v1::NotifyOn, _>(on, "on")?, exec, args, user })
     }
 }
 
@@ -262,9 +188,7 @@ impl From<Authentication> for v1::Authentication {
                 Method::Pass(v1::PassAuthentication { password })
             }
         };
-        Self {
-            method: Some(method),
-        }
+        Self { method: Some(method) }
     }
 }
 
@@ -274,9 +198,9 @@ impl TryFrom<v1::Authentication> for Authentication {
     fn try_from(wire: v1::Authentication) -> Result<Self, Malformed> {
         Ok(match present(wire.method, "method")? {
             Method::None(v1::NoAuthentication {}) => Self::None,
-            Method::Pass(v1::PassAuthentication { password }) => Self::Pass {
-                password: Secret::new(password),
-            },
+            Method::Pass(v1::PassAuthentication { password }) => {
+                Self::Pass { password: Secret::new(password) }
+            }
         })
     }
 }
@@ -284,38 +208,20 @@ impl TryFrom<v1::Authentication> for Authentication {
 impl fmt::Debug for v1::PassAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let redacted = format_args!("{REDACTED}");
-        f.debug_struct("PassAuthentication")
-            .field("password", &redacted)
-            .finish()
+        f.debug_struct("PassAuthentication").field("password", &redacted).finish()
     }
 }
 
 impl From<Garp> for v1::Garp {
-    fn from(
-        Garp {
-            repeat,
-            delay,
-            refresh,
-        }: Garp,
-    ) -> Self {
-        Self {
-            repeat: Some(repeat.into()),
-            delay: duration(delay),
-            refresh: duration(refresh),
-        }
+    fn from(Garp { repeat, delay, refresh }: Garp) -> Self {
+        Self { repeat: Some(repeat.into()), delay: duration(delay), refresh: duration(refresh) }
     }
 }
 
 impl TryFrom<v1::Garp> for Garp {
     type Error = Malformed;
 
-    fn try_from(
-        v1::Garp {
-            repeat,
-            delay,
-            refresh,
-        }: v1::Garp,
-    ) -> Result<Self, Malformed> {
+    fn try_from(v1::Garp { repeat, delay, refresh }: v1::Garp) -> Result<Self, Malformed> {
         let default = Self::default();
         Ok(Self {
             repeat: number(repeat.unwrap_or(default.repeat.into()), "repeat")?,

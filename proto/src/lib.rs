@@ -37,10 +37,7 @@ mod tests {
         let files: Vec<&str> = set.file.iter().map(|file| file.name()).collect();
         for file in &set.file {
             for import in &file.dependency {
-                assert!(
-                    files.contains(&import.as_str()),
-                    "{import} is not in {files:?}"
-                );
+                assert!(files.contains(&import.as_str()), "{import} is not in {files:?}");
             }
         }
         let services = set.file.iter().flat_map(|file| &file.service);

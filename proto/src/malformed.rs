@@ -15,10 +15,7 @@ pub struct Malformed {
 impl Malformed {
     /// A finding about the message or value itself; callers say where it was with [`Under`].
     pub(crate) fn here(reason: impl Into<String>) -> Self {
-        Self {
-            path: String::new(),
-            reason: reason.into(),
-        }
+        Self { path: String::new(), reason: reason.into() }
     }
 
     /// The same, seen from the message that has this one in `field`.
@@ -48,10 +45,6 @@ struct Prefix<'a>(&'a str);
 
 impl std::fmt::Display for Prefix<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "{}: ", self.0)
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "{}: ", self.0) }
     }
 }

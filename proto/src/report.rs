@@ -7,34 +7,12 @@ use vipfleet_model::report::{
 };
 use vipfleet_model::{InterfaceFacts, NodeFacts, NodeReport};
 
-mirrored!(
-    InstanceState,
-    v1::InstanceState,
-    Master,
-    Backup,
-    Fault,
-    Init,
-    Unknown
-);
+mirrored!(InstanceState, v1::InstanceState, Master, Backup, Fault, Init, Unknown);
 mirrored!(CheckStatus, v1::CheckStatus, Pending, Up, Down);
 
 impl From<NodeReport> for v1::NodeReport {
-    fn from(
-        NodeReport {
-            generation,
-            hash,
-            settled,
-            instances,
-            checks,
-        }: NodeReport,
-    ) -> Self {
-        Self {
-            generation,
-            hash,
-            settled,
-            instances: all(instances),
-            checks: all(checks),
-        }
+    fn from(NodeReport { generation, hash, settled, instances, checks }: NodeReport) -> Self {
+        Self { generation, hash, settled, instances: all(instances), checks: all(checks) }
     }
 }
 
@@ -42,13 +20,7 @@ impl TryFrom<v1::NodeReport> for NodeReport {
     type Error = Malformed;
 
     fn try_from(wire: v1::NodeReport) -> Result<Self, Malformed> {
-        let v1::NodeReport {
-            generation,
-            hash,
-            settled,
-            instances,
-            checks,
-        } = wire;
+        let v1::NodeReport { generation, hash, settled, instances, checks } = wire;
         Ok(Self {
             generation,
             hash,
@@ -91,10 +63,7 @@ impl TryFrom<v1::InstanceReport> for InstanceReport {
             priority: number(wire.priority, "priority")?,
             effective_priority: number(wire.effective_priority, "effective_priority")?,
             holding: wire.holding,
-            master: wire
-                .master
-                .map(|master| ip(&master, "master"))
-                .transpose()?,
+            master: wire.master.map(|master| ip(&master, "master")).transpose()?,
             addresses: repeated(wire.addresses, "addresses")?,
             adverts_sent: wire.adverts_sent,
             adverts_received: wire.adverts_received,
@@ -105,18 +74,8 @@ impl TryFrom<v1::InstanceReport> for InstanceReport {
 }
 
 impl From<AddressReport> for v1::AddressReport {
-    fn from(
-        AddressReport {
-            address,
-            in_kernel,
-            foreign,
-        }: AddressReport,
-    ) -> Self {
-        Self {
-            address: address.to_string(),
-            in_kernel,
-            foreign,
-        }
+    fn from(AddressReport { address, in_kernel, foreign }: AddressReport) -> Self {
+        Self { address: address.to_string(), in_kernel, foreign }
     }
 }
 
@@ -124,35 +83,15 @@ impl TryFrom<v1::AddressReport> for AddressReport {
     type Error = Malformed;
 
     fn try_from(wire: v1::AddressReport) -> Result<Self, Malformed> {
-        let v1::AddressReport {
-            address,
-            in_kernel,
-            foreign,
-        } = wire;
-        Ok(Self {
-            address: ip(&address, "address")?,
-            in_kernel,
-            foreign,
-        })
+        let v1::AddressReport { address, in_kernel, foreign } = wire;
+        Ok(Self { address: ip(&address, "address")?, in_kernel, foreign })
     }
 }
 
 impl From<CheckReport> for v1::CheckReport {
-    fn from(
-        CheckReport {
-            name,
-            status,
-            detail,
-            since,
-        }: CheckReport,
-    ) -> Self {
+    fn from(CheckReport { name, status, detail, since }: CheckReport) -> Self {
         let status = v1::CheckStatus::from(status).into();
-        Self {
-            name: name.into(),
-            status,
-            detail,
-            since,
-        }
+        Self { name: name.into(), status, detail, since }
     }
 }
 
@@ -203,10 +142,7 @@ impl TryFrom<v1::Transition> for TransitionRecord {
 
 impl From<NodeFacts> for v1::NodeFacts {
     fn from(NodeFacts { node, interfaces }: NodeFacts) -> Self {
-        Self {
-            node: node.into(),
-            interfaces: all(interfaces),
-        }
+        Self { node: node.into(), interfaces: all(interfaces) }
     }
 }
 
@@ -214,29 +150,15 @@ impl TryFrom<v1::NodeFacts> for NodeFacts {
     type Error = Malformed;
 
     fn try_from(v1::NodeFacts { node, interfaces }: v1::NodeFacts) -> Result<Self, Malformed> {
-        Ok(Self {
-            node: name(node, "node")?,
-            interfaces: repeated(interfaces, "interfaces")?,
-        })
+        Ok(Self { node: name(node, "node")?, interfaces: repeated(interfaces, "interfaces")? })
     }
 }
 
 impl From<InterfaceFacts> for v1::InterfaceFacts {
     fn from(it: InterfaceFacts) -> Self {
-        let InterfaceFacts {
-            name,
-            addresses,
-            promote_secondaries,
-        } = it;
-        let addresses = addresses
-            .into_iter()
-            .map(|address| address.to_string())
-            .collect();
-        Self {
-            name,
-            addresses,
-            promote_secondaries,
-        }
+        let InterfaceFacts { name, addresses, promote_secondaries } = it;
+        let addresses = addresses.into_iter().map(|address| address.to_string()).collect();
+        Self { name, addresses, promote_secondaries }
     }
 }
 
@@ -244,16 +166,8 @@ impl TryFrom<v1::InterfaceFacts> for InterfaceFacts {
     type Error = Malformed;
 
     fn try_from(wire: v1::InterfaceFacts) -> Result<Self, Malformed> {
-        let v1::InterfaceFacts {
-            name,
-            addresses,
-            promote_secondaries,
-        } = wire;
+        let v1::InterfaceFacts { name, addresses, promote_secondaries } = wire;
         let addresses = each(addresses, "addresses", |address: String| net(&address))?;
-        Ok(Self {
-            name,
-            addresses,
-            promote_secondaries,
-        })
+        Ok(Self { name, addresses, promote_secondaries })
     }
 }

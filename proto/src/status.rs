@@ -8,15 +8,7 @@ use vipfleet_model::ownership::{
     AddressStatus, Generations, Health, InstanceStatus, Link, MemberStatus,
 };
 
-mirrored!(
-    Health,
-    v1::Health,
-    Ok,
-    Degraded,
-    Unknown,
-    NoOwner,
-    TwoOwners
-);
+mirrored!(Health, v1::Health, Ok, Degraded, Unknown, NoOwner, TwoOwners);
 mirrored!(Link, v1::Link, Connected, Awaited, Silent);
 
 impl From<InstanceStatus> for v1::InstanceStatus {
@@ -173,16 +165,8 @@ impl TryFrom<v1::NodeStatus> for NodeStatus {
 
 impl From<Generations> for v1::Generations {
     fn from(it: Generations) -> Self {
-        let Generations {
-            desired,
-            accepted,
-            observed,
-        } = it;
-        Self {
-            desired,
-            accepted,
-            observed,
-        }
+        let Generations { desired, accepted, observed } = it;
+        Self { desired, accepted, observed }
     }
 }
 
@@ -190,31 +174,15 @@ impl TryFrom<v1::Generations> for Generations {
     type Error = Malformed;
 
     fn try_from(wire: v1::Generations) -> Result<Self, Malformed> {
-        let v1::Generations {
-            desired,
-            accepted,
-            observed,
-        } = wire;
-        Ok(Self {
-            desired,
-            accepted,
-            observed,
-        })
+        let v1::Generations { desired, accepted, observed } = wire;
+        Ok(Self { desired, accepted, observed })
     }
 }
 
 impl From<Rejection> for v1::Rejection {
     fn from(it: Rejection) -> Self {
-        let Rejection {
-            generation,
-            field_path,
-            reason,
-        } = it;
-        Self {
-            generation,
-            field_path,
-            reason,
-        }
+        let Rejection { generation, field_path, reason } = it;
+        Self { generation, field_path, reason }
     }
 }
 
@@ -222,15 +190,7 @@ impl TryFrom<v1::Rejection> for Rejection {
     type Error = Malformed;
 
     fn try_from(wire: v1::Rejection) -> Result<Self, Malformed> {
-        let v1::Rejection {
-            generation,
-            field_path,
-            reason,
-        } = wire;
-        Ok(Self {
-            generation,
-            field_path,
-            reason,
-        })
+        let v1::Rejection { generation, field_path, reason } = wire;
+        Ok(Self { generation, field_path, reason })
     }
 }

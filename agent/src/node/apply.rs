@@ -78,7 +78,7 @@ impl EventLoop {
         for (name, wanted) in instances {
             self.bring(&name, wanted);
         }
-        self.reroute();
+        self.routes_stale = true;
         self.reconcile();
         let requests = self.together.take().unwrap_or_default();
         self.ask_all(requests);
@@ -229,7 +229,7 @@ impl EventLoop {
         self.instances.remove(name);
         self.deadlines.set(name, None);
         self.ask(Request::Forget { instance: name.clone() });
-        self.reroute();
+        self.routes_stale = true;
         self.dirty = true;
         self.end_if_empty();
     }

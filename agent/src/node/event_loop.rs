@@ -70,6 +70,7 @@ pub(super) struct EventLoop {
     pub(super) listen_again: Option<Time>,
     pub(super) instances: BTreeMap<Name, Instance>,
     pub(super) routes: HashMap<(SocketKey, Vrid), Name>,
+    pub(super) routes_stale: bool,
     /// Of the assignment: results of others come late and count for nothing.
     pub(super) known_checks: BTreeSet<Name>,
     pub(super) checks: BTreeMap<Name, CheckState>,
@@ -129,6 +130,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         listen_again: None,
         instances: BTreeMap::new(),
         routes: HashMap::new(),
+        routes_stale: false,
         known_checks: BTreeSet::new(),
         checks: BTreeMap::new(),
         deadlines: Deadlines::default(),
@@ -173,6 +175,7 @@ impl EventLoop {
             self.obey(command);
         }
         self.fire();
+        self.reroute();
         self.publish(clock::now());
         self.heartbeat.beat(began);
     }

@@ -20,7 +20,7 @@ pub(super) const NOTICES: usize = 4096;
 /// What the loop is told.
 #[derive(Debug)]
 pub enum Command {
-    /// Run this, and nothing else. Checked before by [`super::prepare`]; cannot fail.
+    /// Run this, and nothing else. Checked before by [`super::prepare()`]; cannot fail.
     Apply(Box<Prepared>),
     /// What a check of the assignment says now.
     Check { name: Name, state: CheckState },

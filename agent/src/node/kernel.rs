@@ -6,6 +6,7 @@ use super::health::health;
 use super::instance::Leaving;
 use super::resume::Inventory;
 use crate::net::{Drift, Event, Leftover, clock};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::{info, warn};
 use vipfleet_model::Name;
@@ -21,9 +22,12 @@ impl EventLoop {
         while let Some(event) = self.net_events.try_recv() {
             self.hear(event);
         }
-        let again = self.listen_again.is_some_and(|at| at <= clock::now());
+        let again = self.listen_again.take_if(|at| *at <= clock::now()).is_some();
         if std::mem::take(&mut self.lan_changed) || again {
             self.interfaces_changed();
+        }
+        if self.lan.is_deaf() {
+            self.listen_again.get_or_insert_with(|| clock::now() + LISTEN_AGAIN);
         }
         if !self.reconciled {
             self.start_waiting();
@@ -138,7 +142,6 @@ impl EventLoop {
         for name in waiting.map(|instance| instance.name().clone()).collect::<Vec<_>>() {
             self.start(&name);
         }
-        self.reroute();
         self.reconcile();
     }
 
@@ -146,8 +149,6 @@ impl EventLoop {
     fn interfaces_changed(&mut self) {
         self.publish_facts();
         self.refresh_all();
-        self.reroute();
-        self.listen_again = self.lan.is_deaf().then(|| clock::now() + LISTEN_AGAIN);
     }
 
     /// Instances that have not started yet are told when they start.
@@ -164,7 +165,9 @@ impl EventLoop {
         let assigned = &instance.prepared.assigned;
         let (interface, family) = (assigned.interface.as_str(), instance.prepared.config.family);
         let named = assigned.source_address;
-        instance.socket = self.lan.listen(interface, family);
+        let socket = self.lan.listen(interface, family);
+        self.routes_stale |= !instance.running || instance.socket != socket;
+        instance.socket = socket;
         let source = self.lan.source(interface, family, named);
         let obstacle = self.lan.obstacle(interface, family, named);
         let fitness = health(obstacle, &assigned.track, &self.checks);
@@ -180,13 +183,17 @@ impl EventLoop {
         }
     }
 
-    /// Which packets are for whom.
+    /// Which packets are for whom, once a turn at most. Until then a packet for an instance that
+    /// is gone finds nobody.
     pub(super) fn reroute(&mut self) {
+        if !std::mem::take(&mut self.routes_stale) {
+            return;
+        }
         let routes = self.instances.iter().filter_map(|(name, instance)| {
             Some(((instance.socket?, instance.prepared.config.vrid), name.clone()))
         });
         self.routes = routes.collect();
-        let Self { lan, routes, .. } = self;
-        lan.keep_only(|key| routes.keys().any(|(used, _)| used == key));
+        let used: BTreeSet<_> = self.routes.keys().map(|(socket, _)| *socket).collect();
+        self.lan.keep_only(|socket| used.contains(socket));
     }
 }

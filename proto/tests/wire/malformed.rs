@@ -17,13 +17,8 @@ use vipfleet_proto::v1::process_probe::Match;
 use vipfleet_proto::{Malformed, v1};
 
 fn process_check() -> v1::Check {
-    let process = v1::ProcessProbe {
-        r#match: Some(Match::Name("nginx".into())),
-    };
-    v1::Check {
-        probe: Some(Probe::Process(process)),
-        ..Default::default()
-    }
+    let process = v1::ProcessProbe { r#match: Some(Match::Name("nginx".into())) };
+    v1::Check { probe: Some(Probe::Process(process)), ..Default::default() }
 }
 
 fn instance() -> v1::Instance {
@@ -31,11 +26,7 @@ fn instance() -> v1::Instance {
         node: node.into(),
         interface: "eth0".into(),
         priority: 100,
-        track: vec![v1::Track {
-            check: "nginx".into(),
-            weight: -20,
-            reverse: false,
-        }],
+        track: vec![v1::Track { check: "nginx".into(), weight: -20, reverse: false }],
         ..Default::default()
     };
     v1::Instance {
@@ -50,20 +41,14 @@ fn instance() -> v1::Instance {
 }
 
 fn definition() -> v1::Definition {
-    v1::Definition {
-        name: "VI_1".into(),
-        spec: Some(Spec::Instance(instance())),
-    }
+    v1::Definition { name: "VI_1".into(), spec: Some(Spec::Instance(instance())) }
 }
 
 /// The conversion of a definition with a broken instance.
 fn refused(change: impl FnOnce(&mut v1::Instance)) -> (String, String) {
     let mut instance = instance();
     change(&mut instance);
-    let definition = v1::Definition {
-        spec: Some(Spec::Instance(instance)),
-        ..definition()
-    };
+    let definition = v1::Definition { spec: Some(Spec::Instance(instance)), ..definition() };
     let Malformed { path, reason } =
         Definition::try_from(definition).expect_err("a broken instance");
     (path, reason)
@@ -78,9 +63,7 @@ where
 
 fn assignment() -> v1::Assignment {
     let definition = Definition::try_from(definition()).expect("sound");
-    let Definition::Instance { spec, .. } = definition else {
-        unreachable!()
-    };
+    let Definition::Instance { spec, .. } = definition else { unreachable!() };
     let wire = v1::Instance::from(*spec);
     let assigned = v1::AssignedInstance {
         name: "VI_1".into(),
@@ -99,20 +82,11 @@ fn assignment() -> v1::Assignment {
         checksum: v1::Checksum::PseudoHeader.into(),
         transport: v1::Transport::Multicast.into(),
         garp: wire.garp,
-        members: vec![v1::AssignedMember {
-            priority: 100,
-            ..Default::default()
-        }],
+        members: vec![v1::AssignedMember { priority: 100, ..Default::default() }],
         ..Default::default()
     };
-    let check = v1::NamedCheck {
-        name: "nginx".into(),
-        spec: Some(process_check()),
-    };
-    v1::Assignment {
-        instances: vec![assigned],
-        checks: vec![check],
-    }
+    let check = v1::NamedCheck { name: "nginx".into(), spec: Some(process_check()) };
+    v1::Assignment { instances: vec![assigned], checks: vec![check] }
 }
 
 #[test]
@@ -123,10 +97,7 @@ fn the_messages_these_tests_break_are_well_formed() {
 
 #[test]
 fn a_missing_oneof_is_named() {
-    let empty = v1::Definition {
-        spec: None,
-        ..definition()
-    };
+    let empty = v1::Definition { spec: None, ..definition() };
     assert_eq!(path_of::<_, Definition>(empty), "spec");
     assert_eq!(path_of::<_, Check>(v1::Check::default()), "probe");
     let no_match = v1::Check {
@@ -135,10 +106,7 @@ fn a_missing_oneof_is_named() {
     };
     assert_eq!(path_of::<_, Check>(no_match), "process.match");
     let (path, reason) = refused(|it| it.authentication = Some(v1::Authentication::default()));
-    assert_eq!(
-        (path.as_str(), reason.as_str()),
-        ("instance.authentication.method", "is missing")
-    );
+    assert_eq!((path.as_str(), reason.as_str()), ("instance.authentication.method", "is missing"));
 }
 
 #[test]
@@ -149,47 +117,26 @@ fn a_number_that_the_domain_has_no_room_for_is_named_with_its_range() {
     let (path, reason) = refused(|it| it.members[0].track[0].weight = -32_769);
     assert_eq!(path, "instance.members[0].track[0].weight");
     assert_eq!(reason, "-32769 is out of range: -32768 to 32767");
-    let check = v1::Check {
-        rise: Some(65_536),
-        ..process_check()
-    };
+    let check = v1::Check { rise: Some(65_536), ..process_check() };
     let malformed = Check::try_from(check).unwrap_err();
-    assert_eq!(
-        malformed.to_string(),
-        "rise: 65536 is out of range: 0 to 65535"
-    );
-    assert_eq!(
-        refused(|it| it.virtual_router_id = u32::MAX).0,
-        "instance.virtual_router_id"
-    );
+    assert_eq!(malformed.to_string(), "rise: 65536 is out of range: 0 to 65535");
+    assert_eq!(refused(|it| it.virtual_router_id = u32::MAX).0, "instance.virtual_router_id");
     assert_eq!(refused(|it| it.version = Some(300)).0, "instance.version");
-    assert_eq!(
-        refused(|it| it.down_adverts = Some(300)).0,
-        "instance.down_adverts"
-    );
-    let garp = v1::Garp {
-        repeat: Some(300),
-        ..Default::default()
-    };
+    assert_eq!(refused(|it| it.down_adverts = Some(300)).0, "instance.down_adverts");
+    let garp = v1::Garp { repeat: Some(300), ..Default::default() };
     assert_eq!(refused(|it| it.garp = Some(garp)).0, "instance.garp.repeat");
 }
 
 #[test]
 fn a_bad_name_is_named_and_quoted() {
-    let nameless = v1::Definition {
-        name: String::new(),
-        ..definition()
-    };
+    let nameless = v1::Definition { name: String::new(), ..definition() };
     assert_eq!(path_of::<_, Definition>(nameless), "name");
     let (path, reason) = refused(|it| it.members[0].node = "lb 1".into());
     assert_eq!(path, "instance.members[0].node");
     assert!(reason.starts_with("\"lb 1\" is no name"), "{reason}");
     let (path, _) = refused(|it| it.members[1].track[0].check = "../x".into());
     assert_eq!(path, "instance.members[1].track[0].check");
-    let key = v1::DefinitionKey {
-        kind: v1::Kind::Check.into(),
-        name: ".".into(),
-    };
+    let key = v1::DefinitionKey { kind: v1::Kind::Check.into(), name: ".".into() };
     assert_eq!(path_of::<_, Key>(key), "name");
     assert_eq!(path_of::<_, NodeFacts>(v1::NodeFacts::default()), "node");
 }
@@ -198,10 +145,7 @@ fn a_bad_name_is_named_and_quoted() {
 fn a_bad_address_is_named_and_quoted() {
     let (path, reason) = refused(|it| it.virtual_addresses[0].address = "192.0.2.10/33".into());
     assert_eq!(path, "instance.virtual_addresses[0].address");
-    assert!(
-        reason.starts_with("\"192.0.2.10/33\" is no address"),
-        "{reason}"
-    );
+    assert!(reason.starts_with("\"192.0.2.10/33\" is no address"), "{reason}");
     let (path, _) = refused(|it| it.virtual_addresses[0].broadcast = Some("all".into()));
     assert_eq!(path, "instance.virtual_addresses[0].broadcast");
     let (path, _) = refused(|it| it.members[0].address = Some(String::new()));
@@ -211,10 +155,7 @@ fn a_bad_address_is_named_and_quoted() {
         addresses: vec!["192.0.2.2/24".into(), "eth0".into()],
         promote_secondaries: false,
     };
-    let facts = v1::NodeFacts {
-        node: "lb1".into(),
-        interfaces: vec![interface],
-    };
+    let facts = v1::NodeFacts { node: "lb1".into(), interfaces: vec![interface] };
     assert_eq!(path_of::<_, NodeFacts>(facts), "interfaces[0].addresses[1]");
 }
 
@@ -228,16 +169,10 @@ fn an_enum_that_says_nothing_or_something_newer_is_named() {
     assert_eq!(path, "instance.takeover");
     assert_eq!(reason, "99 is no value known here: the peer may be newer");
     assert_eq!(refused(|it| it.checksum = Some(0)).0, "instance.checksum");
-    assert_eq!(
-        refused(|it| it.transport = Some(-1)).0,
-        "instance.transport"
-    );
+    assert_eq!(refused(|it| it.transport = Some(-1)).0, "instance.transport");
     let hooks = vec![v1::Notify::default()];
     assert_eq!(refused(|it| it.notify = hooks).0, "instance.notify[0].on");
-    let key = v1::DefinitionKey {
-        kind: 0,
-        name: "VI_1".into(),
-    };
+    let key = v1::DefinitionKey { kind: 0, name: "VI_1".into() };
     assert_eq!(path_of::<_, Key>(key), "kind");
     assert_eq!(path_of::<_, Finding>(v1::Finding::default()), "severity");
 }
@@ -260,10 +195,7 @@ fn a_duration_below_zero_or_beyond_ten_thousand_years_is_named() {
         refused(|it| it.recover_delay = length(315_576_000_001, 0)).0,
         "instance.recover_delay"
     );
-    let check = v1::Check {
-        timeout: length(-5, 0),
-        ..process_check()
-    };
+    let check = v1::Check { timeout: length(-5, 0), ..process_check() };
     assert_eq!(path_of::<_, Check>(check), "timeout");
 }
 
@@ -282,42 +214,18 @@ fn an_assignment_says_everything_or_is_refused() {
         change(&mut assignment.instances[0]);
         path_of::<_, Assignment>(assignment)
     };
-    assert_eq!(
-        without(|it| it.advert_interval = None),
-        "instances[0].advert_interval"
-    );
-    assert_eq!(
-        without(|it| it.preempt_delay = None),
-        "instances[0].preempt_delay"
-    );
-    assert_eq!(
-        without(|it| it.startup_delay = None),
-        "instances[0].startup_delay"
-    );
-    assert_eq!(
-        without(|it| it.recover_delay = None),
-        "instances[0].recover_delay"
-    );
+    assert_eq!(without(|it| it.advert_interval = None), "instances[0].advert_interval");
+    assert_eq!(without(|it| it.preempt_delay = None), "instances[0].preempt_delay");
+    assert_eq!(without(|it| it.startup_delay = None), "instances[0].startup_delay");
+    assert_eq!(without(|it| it.recover_delay = None), "instances[0].recover_delay");
     assert_eq!(without(|it| it.takeover = 0), "instances[0].takeover");
-    assert_eq!(
-        without(|it| it.authentication = None),
-        "instances[0].authentication"
-    );
+    assert_eq!(without(|it| it.authentication = None), "instances[0].authentication");
     assert_eq!(without(|it| it.checksum = 0), "instances[0].checksum");
     assert_eq!(without(|it| it.transport = 0), "instances[0].transport");
     assert_eq!(without(|it| it.garp = None), "instances[0].garp");
-    assert_eq!(
-        without(|it| it.members[0].priority = 300),
-        "instances[0].members[0].priority"
-    );
-    assert_eq!(
-        without(|it| it.members[0].node = Some(" ".into())),
-        "instances[0].members[0].node"
-    );
-    assert_eq!(
-        without(|it| it.source_address = Some("x".into())),
-        "instances[0].source_address"
-    );
+    assert_eq!(without(|it| it.members[0].priority = 300), "instances[0].members[0].priority");
+    assert_eq!(without(|it| it.members[0].node = Some(" ".into())), "instances[0].members[0].node");
+    assert_eq!(without(|it| it.source_address = Some("x".into())), "instances[0].source_address");
     let mut no_check = assignment();
     no_check.checks[0].spec = None;
     assert_eq!(path_of::<_, Assignment>(no_check), "checks[0].spec");
@@ -327,51 +235,27 @@ fn an_assignment_says_everything_or_is_refused() {
 fn a_report_with_a_bad_part_is_refused_with_its_path() {
     let report = |instance: v1::InstanceReport| {
         let instances = vec![instance];
-        path_of::<_, NodeReport>(v1::NodeReport {
-            instances,
-            ..Default::default()
-        })
+        path_of::<_, NodeReport>(v1::NodeReport { instances, ..Default::default() })
     };
     let sound = v1::InstanceReport {
         name: "VI_1".into(),
         state: v1::InstanceState::Master.into(),
         ..Default::default()
     };
-    let stateless = v1::InstanceReport {
-        state: 0,
-        ..sound.clone()
-    };
+    let stateless = v1::InstanceReport { state: 0, ..sound.clone() };
     assert_eq!(report(stateless), "instances[0].state");
-    let loud = v1::InstanceReport {
-        effective_priority: 256,
-        ..sound.clone()
-    };
+    let loud = v1::InstanceReport { effective_priority: 256, ..sound.clone() };
     assert_eq!(report(loud), "instances[0].effective_priority");
-    let lost = v1::InstanceReport {
-        master: Some("lb2".into()),
-        ..sound.clone()
-    };
+    let lost = v1::InstanceReport { master: Some("lb2".into()), ..sound.clone() };
     assert_eq!(report(lost), "instances[0].master");
-    let addresses = vec![v1::AddressReport {
-        address: "192.0.2.1/24".into(),
-        ..Default::default()
-    }];
+    let addresses =
+        vec![v1::AddressReport { address: "192.0.2.1/24".into(), ..Default::default() }];
     let networked = v1::InstanceReport { addresses, ..sound };
     assert_eq!(report(networked), "instances[0].addresses[0].address");
-    let checks = vec![v1::CheckReport {
-        name: "nginx".into(),
-        ..Default::default()
-    }];
-    let report = v1::NodeReport {
-        checks,
-        ..Default::default()
-    };
+    let checks = vec![v1::CheckReport { name: "nginx".into(), ..Default::default() }];
+    let report = v1::NodeReport { checks, ..Default::default() };
     assert_eq!(path_of::<_, NodeReport>(report), "checks[0].status");
-    let transition = v1::Transition {
-        instance: "VI_1".into(),
-        from: 2,
-        ..Default::default()
-    };
+    let transition = v1::Transition { instance: "VI_1".into(), from: 2, ..Default::default() };
     assert_eq!(path_of::<_, TransitionRecord>(transition), "to");
 }
 
@@ -397,26 +281,14 @@ fn a_status_with_a_bad_part_is_refused_with_its_path() {
         path_of::<_, InstanceStatus>(status)
     };
     assert_eq!(broken(|it| it.health = 0), "health");
-    assert_eq!(
-        broken(|it| it.owners = vec!["lb1".into(), "".into()]),
-        "owners[1]"
-    );
+    assert_eq!(broken(|it| it.owners = vec!["lb1".into(), "".into()]), "owners[1]");
     assert_eq!(broken(|it| it.owner = Some("?".into())), "owner");
     assert_eq!(broken(|it| it.members[0].link = 0), "members[0].link");
-    assert_eq!(
-        broken(|it| it.members[0].generation = None),
-        "members[0].generation"
-    );
+    assert_eq!(broken(|it| it.members[0].generation = None), "members[0].generation");
     let silent = broken(|it| it.members[0].effective_priority = Some(256));
     assert_eq!(silent, "members[0].effective_priority");
-    assert_eq!(
-        broken(|it| it.addresses = vec![Default::default()]),
-        "addresses[0].address"
-    );
-    let node = v1::NodeStatus {
-        name: "lb1".into(),
-        ..Default::default()
-    };
+    assert_eq!(broken(|it| it.addresses = vec![Default::default()]), "addresses[0].address");
+    let node = v1::NodeStatus { name: "lb1".into(), ..Default::default() };
     assert_eq!(path_of::<_, NodeStatus>(node), "generation");
 }
 
@@ -424,47 +296,27 @@ fn a_status_with_a_bad_part_is_refused_with_its_path() {
 fn absent_fields_mean_what_documents_mean_by_leaving_them_out() {
     let text = r#"{"virtualRouterId": 51, "virtualAddresses": [], "members": []}"#;
     let document: Instance = serde_json::from_str(text).unwrap();
-    let wire = v1::Instance {
-        virtual_router_id: 51,
-        ..Default::default()
-    };
+    let wire = v1::Instance { virtual_router_id: 51, ..Default::default() };
     assert_eq!(Instance::try_from(wire).unwrap(), document);
     let empty_garp = v1::Garp::default();
-    let wire = v1::Instance {
-        virtual_router_id: 51,
-        garp: Some(empty_garp),
-        ..Default::default()
-    };
+    let wire = v1::Instance { virtual_router_id: 51, garp: Some(empty_garp), ..Default::default() };
     assert_eq!(Instance::try_from(wire).unwrap(), document);
 
     let document: Check = serde_json::from_str(r#"{"process": {"name": "nginx"}}"#).unwrap();
     assert_eq!(Check::try_from(process_check()).unwrap(), document);
     let document: Check = serde_json::from_str(r#"{"http": {"url": "http://h/"}}"#).unwrap();
-    let http = v1::HttpProbe {
-        url: "http://h/".into(),
-        expect_status: None,
-    };
-    let wire = v1::Check {
-        probe: Some(Probe::Http(http)),
-        ..Default::default()
-    };
+    let http = v1::HttpProbe { url: "http://h/".into(), expect_status: None };
+    let wire = v1::Check { probe: Some(Probe::Http(http)), ..Default::default() };
     assert_eq!(Check::try_from(wire).unwrap(), document);
 }
 
 #[test]
 fn a_message_with_a_password_does_not_show_it_when_debugged() {
     let mut definition = instance();
-    let pass = v1::PassAuthentication {
-        password: "hunter2".into(),
-    };
-    definition.authentication = Some(v1::Authentication {
-        method: Some(Method::Pass(pass)),
-    });
+    let pass = v1::PassAuthentication { password: "hunter2".into() };
+    definition.authentication = Some(v1::Authentication { method: Some(Method::Pass(pass)) });
     let request = v1::ApplyRequest {
-        put: vec![v1::Definition {
-            name: "VI_1".into(),
-            spec: Some(Spec::Instance(definition)),
-        }],
+        put: vec![v1::Definition { name: "VI_1".into(), spec: Some(Spec::Instance(definition)) }],
         ..Default::default()
     };
     let shown = format!("{request:?}");

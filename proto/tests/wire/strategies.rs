@@ -54,13 +54,7 @@ pub(crate) fn net() -> impl Strategy<Value = IpNet> {
 
 pub(crate) fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
     let scope = prop::sample::select(vec![Scope::Global, Scope::Site, Scope::Link, Scope::Host]);
-    let parts = (
-        net(),
-        option::of(text()),
-        option::of(text()),
-        scope,
-        option::of(any::<IpAddr>()),
-    );
+    let parts = (net(), option::of(text()), option::of(text()), scope, option::of(any::<IpAddr>()));
     parts.prop_map(|(address, dev, label, scope, broadcast)| VirtualAddress {
         address,
         dev,
@@ -87,12 +81,7 @@ pub(crate) fn notify() -> impl Strategy<Value = Notify> {
         NotifyOn::Any,
     ]);
     let parts = (on, text(), vec(text(), 0..3), option::of(text()));
-    parts.prop_map(|(on, exec, args, user)| Notify {
-        on,
-        exec,
-        args,
-        user,
-    })
+    parts.prop_map(|(on, exec, args, user)| Notify { on, exec, args, user })
 }
 
 pub(crate) fn garp() -> impl Strategy<Value = Garp> {
@@ -104,9 +93,7 @@ pub(crate) fn garp() -> impl Strategy<Value = Garp> {
 }
 
 pub(crate) fn authentication() -> impl Strategy<Value = Authentication> {
-    let pass = text().prop_map(|clear| Authentication::Pass {
-        password: Secret::new(clear),
-    });
+    let pass = text().prop_map(|clear| Authentication::Pass { password: Secret::new(clear) });
     prop_oneof![Just(Authentication::None), pass]
 }
 
@@ -119,16 +106,14 @@ fn member() -> impl Strategy<Value = Member> {
         any::<bool>(),
         vec(track(), 0..3),
     );
-    parts.prop_map(
-        |(node, interface, priority, address, external, track)| Member {
-            node,
-            interface,
-            priority,
-            address,
-            external,
-            track,
-        },
-    )
+    parts.prop_map(|(node, interface, priority, address, external, track)| Member {
+        node,
+        interface,
+        priority,
+        address,
+        external,
+        track,
+    })
 }
 
 /// What an Instance and an AssignedInstance have in common.
@@ -145,30 +130,28 @@ fn manner() -> impl Strategy<Value = Instance> {
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
     let lists = (vec(member(), 0..4), vec(track(), 0..3), vec(notify(), 0..3));
     let parts = (numbers, addresses, spans, choices, switches, garp(), lists);
-    parts.prop_map(
-        |(numbers, addresses, spans, choices, switches, garp, lists)| Instance {
-            virtual_router_id: numbers.0,
-            version: numbers.1,
-            down_adverts: numbers.2,
-            virtual_addresses: addresses.0,
-            excluded_addresses: addresses.1,
-            advert_interval: spans.0,
-            preempt_delay: spans.1,
-            startup_delay: spans.2,
-            recover_delay: spans.3,
-            takeover: choices.0,
-            authentication: choices.1,
-            checksum: choices.2,
-            transport: choices.3,
-            preempt: switches.0,
-            members_only: switches.1,
-            virtual_mac: switches.2,
-            garp,
-            members: lists.0,
-            track: lists.1,
-            notify: lists.2,
-        },
-    )
+    parts.prop_map(|(numbers, addresses, spans, choices, switches, garp, lists)| Instance {
+        virtual_router_id: numbers.0,
+        version: numbers.1,
+        down_adverts: numbers.2,
+        virtual_addresses: addresses.0,
+        excluded_addresses: addresses.1,
+        advert_interval: spans.0,
+        preempt_delay: spans.1,
+        startup_delay: spans.2,
+        recover_delay: spans.3,
+        takeover: choices.0,
+        authentication: choices.1,
+        checksum: choices.2,
+        transport: choices.3,
+        preempt: switches.0,
+        members_only: switches.1,
+        virtual_mac: switches.2,
+        garp,
+        members: lists.0,
+        track: lists.1,
+        notify: lists.2,
+    })
 }
 
 pub(crate) fn instance() -> impl Strategy<Value = Instance> {
@@ -190,14 +173,7 @@ fn probe() -> impl Strategy<Value = Probe> {
 }
 
 pub(crate) fn check() -> impl Strategy<Value = Check> {
-    let parts = (
-        probe(),
-        span(),
-        option::of(span()),
-        any::<u16>(),
-        any::<u16>(),
-        span(),
-    );
+    let parts = (probe(), span(), option::of(span()), any::<u16>(), any::<u16>(), span());
     parts.prop_map(|(probe, interval, timeout, rise, fall, down_delay)| Check {
         probe,
         interval,
@@ -214,10 +190,8 @@ pub(crate) fn key() -> impl Strategy<Value = Key> {
 
 pub(crate) fn definition() -> impl Strategy<Value = Definition> {
     prop_oneof![
-        (name(), instance()).prop_map(|(name, spec)| Definition::Instance {
-            name,
-            spec: Box::new(spec)
-        }),
+        (name(), instance())
+            .prop_map(|(name, spec)| Definition::Instance { name, spec: Box::new(spec) }),
         (name(), check()).prop_map(|(name, spec)| Definition::Check { name, spec }),
     ]
 }
@@ -241,24 +215,15 @@ fn place() -> impl Strategy<Value = Place> {
 
 pub(crate) fn finding() -> impl Strategy<Value = Finding> {
     let severity = prop::sample::select(vec![Severity::Warning, Severity::Error]);
-    let parts = (
+    let parts = (severity, text(), place(), text(), text(), vec(place(), 0..3));
+    parts.prop_map(|(severity, rule, place, message, remedy, related)| Finding {
         severity,
-        text(),
-        place(),
-        text(),
-        text(),
-        vec(place(), 0..3),
-    );
-    parts.prop_map(
-        |(severity, rule, place, message, remedy, related)| Finding {
-            severity,
-            rule,
-            place,
-            message,
-            remedy,
-            related,
-        },
-    )
+        rule,
+        place,
+        message,
+        remedy,
+        related,
+    })
 }
 
 pub(crate) fn state() -> impl Strategy<Value = InstanceState> {
@@ -272,39 +237,20 @@ pub(crate) fn state() -> impl Strategy<Value = InstanceState> {
 }
 
 fn address_report() -> impl Strategy<Value = AddressReport> {
-    (any::<IpAddr>(), any::<bool>(), any::<bool>()).prop_map(|(address, in_kernel, foreign)| {
-        AddressReport {
-            address,
-            in_kernel,
-            foreign,
-        }
-    })
+    (any::<IpAddr>(), any::<bool>(), any::<bool>())
+        .prop_map(|(address, in_kernel, foreign)| AddressReport { address, in_kernel, foreign })
 }
 
 pub(crate) fn check_report() -> impl Strategy<Value = CheckReport> {
     let statuses = vec![CheckStatus::Pending, CheckStatus::Up, CheckStatus::Down];
     let parts = (name(), prop::sample::select(statuses), text(), text());
-    parts.prop_map(|(name, status, detail, since)| CheckReport {
-        name,
-        status,
-        detail,
-        since,
-    })
+    parts.prop_map(|(name, status, detail, since)| CheckReport { name, status, detail, since })
 }
 
 fn instance_report() -> impl Strategy<Value = InstanceReport> {
     let who = (name(), state(), text(), text());
-    let election = (
-        any::<u8>(),
-        any::<u8>(),
-        any::<bool>(),
-        option::of(any::<IpAddr>()),
-    );
-    let counters = (
-        any::<u64>(),
-        any::<u64>(),
-        btree_map(text(), any::<u64>(), 0..4),
-    );
+    let election = (any::<u8>(), any::<u8>(), any::<bool>(), option::of(any::<IpAddr>()));
+    let counters = (any::<u64>(), any::<u64>(), btree_map(text(), any::<u64>(), 0..4));
     let lists = (vec(address_report(), 0..4), vec(text(), 0..3));
     (who, election, counters, lists).prop_map(|(who, election, counters, lists)| InstanceReport {
         name: who.0,
@@ -331,28 +277,17 @@ pub(crate) fn node_report() -> impl Strategy<Value = NodeReport> {
         vec(instance_report(), 0..4),
         vec(check_report(), 0..4),
     );
-    parts.prop_map(
-        |(generation, hash, settled, instances, checks)| NodeReport {
-            generation,
-            hash,
-            settled,
-            instances,
-            checks,
-        },
-    )
+    parts.prop_map(|(generation, hash, settled, instances, checks)| NodeReport {
+        generation,
+        hash,
+        settled,
+        instances,
+        checks,
+    })
 }
 
 pub(crate) fn transition() -> impl Strategy<Value = TransitionRecord> {
-    let parts = (
-        any::<u64>(),
-        text(),
-        name(),
-        state(),
-        state(),
-        text(),
-        any::<u8>(),
-        any::<u64>(),
-    );
+    let parts = (any::<u64>(), text(), name(), state(), state(), text(), any::<u8>(), any::<u64>());
     parts.prop_map(|parts| TransitionRecord {
         sequence: parts.0,
         at: parts.1,
@@ -397,13 +332,7 @@ fn assigned_member() -> impl Strategy<Value = AssignedMember> {
 }
 
 fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
-    let own = (
-        name(),
-        text(),
-        any::<u8>(),
-        any::<bool>(),
-        option::of(any::<IpAddr>()),
-    );
+    let own = (name(), text(), any::<u8>(), any::<bool>(), option::of(any::<IpAddr>()));
     let parts = (own, manner(), vec(assigned_member(), 0..4));
     parts.prop_map(|(own, manner, members)| AssignedInstance {
         name: own.0,
@@ -460,11 +389,7 @@ pub(crate) fn node_status() -> impl Strategy<Value = NodeStatus> {
     let session = (any::<bool>(), option::of(text()), option::of(text()));
     let agent = (name(), option::of(text()), option::of(text()));
     let progress = (generations(), option::of(rejection()), any::<bool>());
-    let seen = (
-        vec(interface_facts(), 0..3),
-        vec(check_report(), 0..3),
-        option::of(text()),
-    );
+    let seen = (vec(interface_facts(), 0..3), vec(check_report(), 0..3), option::of(text()));
     (session, agent, progress, seen).prop_map(|(session, agent, progress, seen)| NodeStatus {
         connected: session.0,
         connected_since: session.1,
@@ -492,12 +417,7 @@ fn health() -> impl Strategy<Value = Health> {
 }
 
 fn address_status() -> impl Strategy<Value = AddressStatus> {
-    let parts = (
-        any::<IpAddr>(),
-        vec(name(), 0..3),
-        option::of(name()),
-        health(),
-    );
+    let parts = (any::<IpAddr>(), vec(name(), 0..3), option::of(name()), health());
     parts.prop_map(|(address, owners, owner, health)| AddressStatus {
         address,
         owners,
@@ -513,46 +433,28 @@ fn member_status() -> impl Strategy<Value = MemberStatus> {
     let switches = any::<[bool; 3]>();
     let lists = (vec(address_report(), 0..3), vec(text(), 0..3));
     let parts = (who, election, generations(), switches, lists);
-    parts.prop_map(
-        |(who, election, generation, switches, lists)| MemberStatus {
-            node: who.0,
-            interface: who.1,
-            priority: who.2,
-            link: who.3,
-            effective_priority: election.0,
-            state: election.1,
-            since: election.2,
-            reason: election.3,
-            generation,
-            holding: switches[0],
-            external: switches[1],
-            settled: switches[2],
-            addresses: lists.0,
-            warnings: lists.1,
-        },
-    )
+    parts.prop_map(|(who, election, generation, switches, lists)| MemberStatus {
+        node: who.0,
+        interface: who.1,
+        priority: who.2,
+        link: who.3,
+        effective_priority: election.0,
+        state: election.1,
+        since: election.2,
+        reason: election.3,
+        generation,
+        holding: switches[0],
+        external: switches[1],
+        settled: switches[2],
+        addresses: lists.0,
+        warnings: lists.1,
+    })
 }
 
 pub(crate) fn instance_status() -> impl Strategy<Value = InstanceStatus> {
-    let what = (
-        name(),
-        any::<u8>(),
-        any::<u8>(),
-        vec(text(), 0..3),
-        any::<u64>(),
-    );
-    let verdict = (
-        vec(name(), 0..3),
-        option::of(name()),
-        health(),
-        vec(text(), 0..3),
-    );
-    let parts = (
-        what,
-        verdict,
-        vec(member_status(), 0..4),
-        vec(address_status(), 0..4),
-    );
+    let what = (name(), any::<u8>(), any::<u8>(), vec(text(), 0..3), any::<u64>());
+    let verdict = (vec(name(), 0..3), option::of(name()), health(), vec(text(), 0..3));
+    let parts = (what, verdict, vec(member_status(), 0..4), vec(address_status(), 0..4));
     parts.prop_map(|(what, verdict, members, addresses)| InstanceStatus {
         name: what.0,
         virtual_router_id: what.1,
