@@ -41,7 +41,7 @@ pub async fn open(
         match plaintext {
             Plaintext::LoopbackOnly => return Err(ListenError::PlaintextRefused(address)),
             Plaintext::Anywhere => {
-                warn!(%address, "serving plaintext: everybody who can connect can change the fleet");
+                warn!(%address, "plaintext: everybody who can connect can change the fleet");
             }
         }
     }

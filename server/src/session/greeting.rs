@@ -39,7 +39,8 @@ pub(super) fn read(
     }
     if hello.fleet_id == fleet.id && hello.epoch > fleet.epoch {
         return Err(Status::failed_precondition(format!(
-            "node {} has seen epoch {} of this fleet, this server's store is of epoch {}: it is stale",
+            "node {} has seen epoch {} of this fleet, this server's store is of epoch {}: it is \
+             stale",
             hello.node, hello.epoch, fleet.epoch
         )));
     }

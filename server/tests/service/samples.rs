@@ -23,7 +23,10 @@ pub(crate) fn instance(router: u8, nodes: &[&str]) -> Definition {
 }
 
 pub(crate) fn large(text: &str, router: u8, address: &str, nodes: &[&str]) -> Definition {
-    let member = |(index, node): (usize, &&str)| json!({"node": node, "interface": "eth0", "priority": 100 - index});
+    let member = |(index, node): (usize, &&str)| {
+        let priority = 100 - index;
+        json!({"node": node, "interface": "eth0", "priority": priority})
+    };
     let members: Vec<_> = nodes.iter().enumerate().map(member).collect();
     let mut spec: Instance = serde_json::from_value(json!({
         "virtualRouterId": router, "virtualAddresses": [], "members": members

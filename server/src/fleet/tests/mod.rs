@@ -147,7 +147,10 @@ fn name(text: &str) -> Name {
 }
 
 fn instance(text: &str, nodes: &[&str]) -> Definition {
-    let member = |(index, node): (usize, &&str)| json!({"node": node, "interface": "eth0", "priority": 100 - index});
+    let member = |(index, node): (usize, &&str)| {
+        let priority = 100 - index;
+        json!({"node": node, "interface": "eth0", "priority": priority})
+    };
     let members: Vec<Value> = nodes.iter().enumerate().map(member).collect();
     let addresses = ["192.0.2.100".parse().unwrap()].map(vipfleet_model::VirtualAddress::host);
     let spec = json!({"virtualRouterId": 51, "virtualAddresses": addresses, "members": members});
