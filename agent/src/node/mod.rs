@@ -2,7 +2,7 @@
 //! VRRP sockets and the announcer, and joins them to the kernel (`net`) and to the checks.
 //! Nothing here waits for anything but the next packet, message or deadline.
 //!
-//! Everybody else talks to it through [`Node`]: commands in; a coalesced [`NodeReport`], a
+//! Everybody else talks to it through [`Node`]: commands in; a coalesced [`NodeReport`](vipfleet_model::NodeReport), a
 //! bounded stream of [`Notice`]s and the latest interface facts out.
 
 mod apply;
