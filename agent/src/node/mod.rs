@@ -2,8 +2,9 @@
 //! VRRP sockets and the announcer, and joins them to the kernel (`net`) and to the checks.
 //! Nothing here waits for anything but the next packet, message or deadline.
 //!
-//! Everybody else talks to it through [`Node`]: commands in; a coalesced [`NodeReport`](vipfleet_model::NodeReport), a
-//! bounded stream of [`Notice`]s and the latest interface facts out.
+//! Everybody else talks to it through [`Node`]: commands in; a coalesced
+//! [`NodeReport`](vipfleet_model::NodeReport), a bounded stream of [`Notice`]s and the latest
+//! interface facts out.
 
 mod apply;
 mod deadlines;
