@@ -3,7 +3,7 @@
 
 use super::read::redacted_change;
 use super::{Api, each, refusal};
-use crate::store::{Change, DefinitionChange, Revision, Snapshot, StoreError};
+use crate::store::{Change, ChangeRecord, DefinitionChange, Revision, Snapshot, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -126,9 +126,9 @@ impl Api {
             };
             match self.fleet.store().commit(change).await {
                 Ok(record) => {
-                    let (author, message) = (&wish.author, &wish.message);
-                    let revision = record.as_ref().map(|it| it.revision.0);
-                    info!(?revision, %author, %message, definitions = keys.len(), "applied");
+                    if let Some(ChangeRecord { revision, author, message, .. }) = &record {
+                        info!(%revision, %author, %message, definitions = keys.len(), "applied");
+                    }
                     answer.committed = record.is_some();
                     answer.revision = record.map_or(answer.revision, |record| record.revision.0);
                     // So that a status asked for next shows it. The change is made in any case.
