@@ -211,7 +211,7 @@ fn reported(member: &Member, known: &Evidence<'_>) -> MemberStatus {
     let report = known.report.filter(|_| known.link == Link::Connected);
     let silence = match known.link {
         Link::Connected => "connected, no report about this instance yet",
-        Link::Awaited => "the server has just started: waiting for its agent",
+        Link::Awaited => "waiting to hear of its agent",
         Link::Silent => "its agent is not connected",
     };
     MemberStatus {

@@ -96,7 +96,8 @@ proptest! {
         prop_assert_eq!(&back, &fleet.definitions, "{:?}", files);
         // Once more from there: equal definitions are equal files.
         let again = Fleet { definitions: back, facts: fleet.facts };
-        prop_assert_eq!(Ok(files), self::files(&again, &options(Inexpressible::Refuse)).map(|it| it.0));
+        let written = self::files(&again, &options(Inexpressible::Refuse));
+        prop_assert_eq!(Ok(files), written.map(|it| it.0));
     }
 
     #[test]

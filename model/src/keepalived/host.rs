@@ -32,7 +32,7 @@ pub struct Located<T> {
 pub struct HostConfig {
     /// Name of the first file.
     pub file: Arc<str>,
-    /// Every file that was read, for [`super::render`].
+    /// Every file that was read, for [`super::render()`].
     pub texts: Vec<NamedText>,
     pub router_id: Option<Located<String>>,
     /// `vrrp_startup_delay`: holds for every instance.

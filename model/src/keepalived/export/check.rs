@@ -166,7 +166,8 @@ fn fall_with_delay(fall: u16, delay: Span, interval: Duration) -> u64 {
 
 fn http(check: &NamedCheck, probe: &HttpProbe, desk: &mut Desk) -> Option<Written> {
     let remedy = format!(
-        "make it an exec check that runs: curl -s -o /dev/null -w '%{{http_code}}' '{}' | grep -qx {}",
+        "make it an exec check that runs: curl -s -o /dev/null -w '%{{http_code}}' '{}' \
+         | grep -qx {}",
         probe.url.replace('\'', "%27"),
         probe.expect_status
     );
