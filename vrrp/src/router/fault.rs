@@ -20,6 +20,8 @@ impl Router {
         }
         self.reassess(now);
         self.priority_changed(now, before);
+        // Also when only the certainty changed: checks that have not spoken allow no preemption.
+        self.reconsider_preemption(now);
     }
 
     pub(super) fn primary_address(&mut self, now: Time, address: Option<IpAddr>) {

@@ -93,9 +93,14 @@ impl Router {
     }
 
     /// An advert out of turn; the timer starts again.
+    ///
+    /// A master that was frozen reads all that waited for it at once, whatever the times it came
+    /// at: it answers when it has read it, once, when its timer fires.
     fn answer(&mut self, now: Time, mut master: Master) {
         let interval = self.own_interval();
-        if now - master.sent >= timers::reply_spacing(interval) {
+        if self.is_overdue(now, &master) {
+            master.advert = now;
+        } else if now - master.sent >= timers::reply_spacing(interval) {
             self.transmit(Some(self.effective_priority()));
             master.sent = now;
             master.advert = now + interval;
