@@ -92,18 +92,13 @@ impl Router {
         self.answer(now, master);
     }
 
-    /// An advert out of turn; the timer starts again.
+    /// An advert out of turn: Adver_Timer fires now, and starts again.
     ///
-    /// A master that was frozen reads all that waited for it at once, whatever the times it came
-    /// at: it answers when it has read it, once, when its timer fires.
+    /// Not sent here: a master that was frozen reads at once what came over a long time, and
+    /// answers when it has read it all, once.
     fn answer(&mut self, now: Time, mut master: Master) {
-        let interval = self.own_interval();
-        if self.is_overdue(now, &master) {
-            master.advert = now;
-        } else if now - master.sent >= timers::reply_spacing(interval) {
-            self.transmit(Some(self.effective_priority()));
-            master.sent = now;
-            master.advert = now + interval;
+        if now - master.sent >= timers::reply_spacing(self.own_interval()) {
+            master.advert = master.advert.min(now);
         }
         self.state = State::Master(master);
     }

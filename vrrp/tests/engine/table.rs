@@ -258,7 +258,7 @@ fn lead(router: &mut Router, situation: Situation) -> Time {
     at(4605)
 }
 
-/// What the router does, then where it is.
+/// What the router does, and what its driver then has it do at once; then where it is.
 pub(crate) fn row(situation: Situation, cause: Cause) -> String {
     let (mut router, now) = router_in(situation);
     let mut outputs = Vec::new();
@@ -267,6 +267,9 @@ pub(crate) fn row(situation: Situation, cause: Cause) -> String {
         Some(input) => router.handle(now, input),
         None => router.handle_deadlines(at(100_000)),
     });
+    if router.next_deadline().is_some_and(|due| due <= now) {
+        router.handle_deadlines(now);
+    }
     while let Some(output) = router.poll_output() {
         outputs.push(say(&output));
     }
