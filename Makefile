@@ -7,8 +7,9 @@ CARGO_FLAGS ?=
 # Tests lay networks of namespaces; the laboratory itself lets only one stand for every processor,
 # so more threads than that would only wait.
 TEST_THREADS ?= $(shell nproc)
-# How many cases each property test tries in a soak.
+# How many cases each property test tries in a soak, and how many seeds the simulator runs.
 SOAK_CASES ?= 100000
+SEEDS ?= 100000
 # KEEP=1 leaves the demo running.
 KEEP ?=
 
@@ -20,7 +21,8 @@ help:
 	@echo "make demo KEEP=1 the same, left running to look around"
 	@echo "make test        everything: units, protocol, real kernel, keepalived"
 	@echo "make lint        formatting, clippy, docs, rules of the house"
-	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each"
+	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each,"
+	@echo "                 and SEEDS=$(SEEDS) simulated fleets"
 	@echo "make release     the three programs, optimised, in target/release"
 	@echo "make deps        what the targets above need from the package manager"
 
@@ -58,7 +60,10 @@ lint: build-deps
 demo: deps release
 	@KEEP="$(KEEP)" deploy/demo.sh
 
+# SEEDS=N runs the first N seeds, SEEDS=A..B those from A up to B.
 soak: build-deps
+	$(CARGO) run --release $(CARGO_FLAGS) -p vipfleet-simulation --bin simulate -- \
+		--seeds $(if $(findstring ..,$(SEEDS)),$(SEEDS),0..$(SEEDS))
 	PROPTEST_CASES=$(SOAK_CASES) $(CARGO) test --release $(CARGO_FLAGS) \
 		-p vipfleet-vrrp -p vipfleet-model
 

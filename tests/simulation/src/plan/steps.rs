@@ -1,0 +1,179 @@
+//! The things that can befall a fleet. Each brings its own end, so that it can be left out whole.
+
+use super::Weather;
+use crate::definition::Definition;
+use std::fmt;
+use std::time::Duration;
+use vipfleet_vrrp::{Preemption, Takeover};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub at: Duration,
+    pub action: Action,
+}
+
+/// `lasts` and `away` are from the step to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Hosts hear only those of their own group, for ever if `lasts` is `None`.
+    Partition {
+        groups: Vec<u8>,
+        lasts: Option<Duration>,
+    },
+    /// `host` hears nothing that `from` sends.
+    Deaf {
+        host: usize,
+        from: usize,
+        lasts: Duration,
+    },
+    Weather {
+        weather: Weather,
+        lasts: Duration,
+    },
+    /// The agent is killed; the kernel and its leases live on.
+    Kill {
+        host: usize,
+        away: Duration,
+    },
+    /// The machine loses everything at once.
+    PowerOff {
+        host: usize,
+        away: Duration,
+    },
+    /// The whole agent is stopped, net thread too; packets wait in the socket.
+    Freeze {
+        host: usize,
+        lasts: Duration,
+    },
+    /// The VRRP loop hangs while the net thread runs on.
+    Stall {
+        host: usize,
+        lasts: Duration,
+    },
+    /// The virtual machine is paused: its clock stands still and it does not know.
+    Pause {
+        host: usize,
+        lasts: Duration,
+    },
+    /// The machine sleeps, and knows it when it wakes.
+    Suspend {
+        host: usize,
+        lasts: Duration,
+    },
+    LinkDown {
+        host: usize,
+        lasts: Duration,
+    },
+    /// A check without a weight fails.
+    Fault {
+        host: usize,
+        instance: usize,
+        lasts: Duration,
+    },
+    /// A check with a weight fails.
+    Weaken {
+        host: usize,
+        instance: usize,
+        by: i32,
+        lasts: Duration,
+    },
+    /// A check loses its results and finds them again.
+    Unsure {
+        host: usize,
+        instance: usize,
+        lasts: Duration,
+    },
+    /// The service is stopped as systemd does it, and started again.
+    Restart {
+        host: usize,
+        away: Duration,
+    },
+    /// The instance is taken off the host for a while, and given back.
+    Drain {
+        host: usize,
+        instance: usize,
+        lasts: Duration,
+    },
+    /// A new definition, which reaches each host after its own delay.
+    Redefine {
+        instance: usize,
+        change: Change,
+        delays: Vec<Duration>,
+    },
+}
+
+/// What is new about a definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Priority { host: usize, to: u8 },
+    Interval(Duration),
+    Addresses(u8),
+    Preemption(Preemption),
+    PreemptDelay(Duration),
+    Takeover(Takeover),
+    Password(u8),
+    Joins { host: usize, priority: u8 },
+    Leaves { host: usize },
+}
+
+impl Action {
+    /// Whether an operator means it, and may expect that no client notices.
+    pub fn is_planned(&self) -> bool {
+        matches!(
+            self,
+            Self::Weaken { .. }
+                | Self::Unsure { .. }
+                | Self::Restart { .. }
+                | Self::Drain { .. }
+                | Self::Redefine { .. }
+        )
+    }
+
+    /// When it is over, counted from its beginning.
+    pub fn lasts(&self) -> Option<Duration> {
+        match self {
+            Self::Partition { lasts, .. } => *lasts,
+            Self::Deaf { lasts, .. }
+            | Self::Weather { lasts, .. }
+            | Self::Freeze { lasts, .. }
+            | Self::Stall { lasts, .. }
+            | Self::Pause { lasts, .. }
+            | Self::Suspend { lasts, .. }
+            | Self::LinkDown { lasts, .. }
+            | Self::Fault { lasts, .. }
+            | Self::Weaken { lasts, .. }
+            | Self::Unsure { lasts, .. }
+            | Self::Drain { lasts, .. }
+            | Self::Kill { away: lasts, .. }
+            | Self::PowerOff { away: lasts, .. }
+            | Self::Restart { away: lasts, .. } => Some(*lasts),
+            Self::Redefine { .. } => None,
+        }
+    }
+}
+
+impl Change {
+    pub(crate) fn apply(self, definition: &mut Definition) {
+        match self {
+            Self::Priority { host, to } => {
+                if definition.is_member(host) {
+                    definition.priorities[host] = Some(to);
+                }
+            }
+            Self::Interval(interval) => definition.interval = interval,
+            Self::Addresses(count) => definition.addresses = count,
+            Self::Preemption(preemption) => definition.preemption = preemption,
+            Self::PreemptDelay(delay) => definition.preempt_delay = delay,
+            Self::Takeover(takeover) => definition.takeover = takeover,
+            Self::Password(password) => definition.password = password,
+            Self::Joins { host, priority } => definition.priorities[host] = Some(priority),
+            Self::Leaves { host } => definition.priorities[host] = None,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.at, self.action)
+    }
+}

@@ -1,0 +1,156 @@
+//! Carries out the steps of a plan, and undoes each when its time has come.
+
+use super::{Event, Simulation};
+use crate::checker::Happening;
+use crate::host::Order;
+use crate::plan::{Action, Change};
+use crate::tally::Tally;
+use crate::world::Status;
+use std::rc::Rc;
+use std::time::Duration;
+
+impl Simulation<'_> {
+    pub(super) fn step_begins(&mut self, number: usize) {
+        let plan = self.plan;
+        let step = &plan.steps[number];
+        self.trace.note(self.world.now, None, None, || format!("{:?}", step.action));
+        if let Some(lasts) = step.action.lasts() {
+            self.schedule(self.world.now + lasts, Event::Ends(number));
+        }
+        match &step.action {
+            Action::Partition { groups, .. } => self.partition(groups, Self::cut),
+            Action::Deaf { host, from, .. } => self.cut(*from, *host),
+            Action::Weather { weather, .. } => self.world.network.set_weather(*weather),
+            // Nothing can be done to a machine whose clock stands still but cut its power.
+            Action::Kill { host, .. } if self.world.hosts[*host].status == Status::Paused => {}
+            Action::Kill { host, .. } => self.kill(*host),
+            Action::PowerOff { host, .. } => self.power_off(*host),
+            Action::Freeze { host, .. } => self.pass_into(*host, Status::Frozen),
+            Action::Stall { host, .. } => self.pass_into(*host, Status::Stalled),
+            Action::Pause { host, .. } | Action::Suspend { host, .. } => {
+                self.pass_into(*host, Status::Paused);
+            }
+            Action::LinkDown { host, .. } => self.link(*host, true),
+            Action::Fault { host, instance, .. } => {
+                self.tally(*host, *instance, |tally| tally.faults += 1);
+            }
+            Action::Weaken { host, instance, by, .. } => {
+                self.tally(*host, *instance, |tally| tally.weakened -= by);
+            }
+            Action::Unsure { host, instance, .. } => {
+                self.tally(*host, *instance, |tally| tally.unsure += 1);
+            }
+            Action::Restart { host, .. } => self.order(*host, Order::Stop),
+            Action::Drain { host, instance, .. } => self.drain(*host, *instance, true),
+            Action::Redefine { instance, change, delays } => {
+                self.redefine(*instance, *change, delays);
+            }
+        }
+        self.judge(&Happening::Step { action: &step.action });
+    }
+
+    pub(super) fn step_ends(&mut self, number: usize) {
+        let plan = self.plan;
+        let step = &plan.steps[number];
+        self.trace.note(self.world.now, None, None, || format!("over: {:?}", step.action));
+        match &step.action {
+            Action::Partition { groups, .. } => self.partition(groups, Self::mend),
+            Action::Deaf { host, from, .. } => self.mend(*from, *host),
+            Action::Weather { .. } => self.world.network.set_weather(self.usual_weather()),
+            Action::Kill { host, .. } | Action::PowerOff { host, .. } => self.boot(*host),
+            Action::Freeze { host, .. } => self.come_back(*host, Status::Frozen),
+            Action::Stall { host, .. } => self.come_back(*host, Status::Stalled),
+            Action::Pause { host, .. } => self.wakes_up(*host, false),
+            Action::Suspend { host, .. } => self.wakes_up(*host, true),
+            Action::LinkDown { host, .. } => self.link(*host, false),
+            Action::Fault { host, instance, .. } => {
+                self.tally(*host, *instance, |tally| tally.faults -= 1);
+            }
+            Action::Weaken { host, instance, by, .. } => {
+                self.tally(*host, *instance, |tally| tally.weakened += by);
+            }
+            Action::Unsure { host, instance, .. } => {
+                self.tally(*host, *instance, |tally| tally.unsure -= 1);
+            }
+            Action::Restart { host, .. } => match self.world.hosts[*host].status {
+                Status::Down => self.boot(*host),
+                _ => self.restarts[*host] = self.hosts[*host].stopping,
+            },
+            Action::Drain { host, instance, .. } => self.drain(*host, *instance, false),
+            Action::Redefine { .. } => {}
+        }
+        self.judge(&Happening::Step { action: &step.action });
+    }
+
+    pub(super) fn order(&mut self, host: usize, order: Order) {
+        if self.world.hosts[host].status != Status::Down {
+            self.hosts[host].orders.push_back(order);
+            self.wake_soon(host);
+        }
+    }
+
+    pub(super) fn checks_spoke(&mut self, host: usize) {
+        for instance in 0..self.world.instances() {
+            self.tally(host, instance, |tally| tally.booting = 0);
+        }
+    }
+
+    fn partition(&mut self, groups: &[u8], change: fn(&mut Self, usize, usize)) {
+        for from in 0..groups.len() {
+            for to in self.world.others(from) {
+                if groups[from] != groups[to] {
+                    change(self, from, to);
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self, from: usize, to: usize) {
+        self.world.version += 1;
+        self.world.network.cut(from, to, self.world.now);
+    }
+
+    fn mend(&mut self, from: usize, to: usize) {
+        self.world.version += 1;
+        self.world.network.mend(from, to, self.world.now);
+    }
+
+    fn link(&mut self, host: usize, goes_down: bool) {
+        for other in self.world.others(host) {
+            let change = if goes_down { Self::cut } else { Self::mend };
+            change(self, host, other);
+            change(self, other, host);
+        }
+        for instance in 0..self.world.instances() {
+            self.tally(host, instance, |tally| match goes_down {
+                true => tally.links_down += 1,
+                false => tally.links_down -= 1,
+            });
+        }
+    }
+
+    fn tally(&mut self, host: usize, instance: usize, change: impl Fn(&mut Tally)) {
+        change(&mut self.hosts[host].seats[instance].tally);
+        self.order(host, Order::Refresh(instance));
+    }
+
+    fn drain(&mut self, host: usize, instance: usize, drained: bool) {
+        self.hosts[host].seats[instance].drained = drained;
+        self.order(host, Order::Bring(instance));
+    }
+
+    fn redefine(&mut self, instance: usize, change: Change, delays: &[Duration]) {
+        let mut definition = (*self.world.definitions[instance]).clone();
+        change.apply(&mut definition);
+        let definition = Rc::new(definition);
+        self.world.definitions[instance] = definition.clone();
+        self.world.redefined[instance] = Some(self.world.now);
+        self.generations[instance] += 1;
+        for (host, delay) in delays.iter().enumerate() {
+            let definition = definition.clone();
+            let generation = self.generations[instance];
+            let event = Event::Reaches { host, instance, generation, definition };
+            self.schedule(self.world.now + *delay, event);
+        }
+    }
+}
