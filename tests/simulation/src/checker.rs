@@ -1,6 +1,7 @@
 //! The checkers: each knows one promise, watches the world from outside, and says what broke it.
 
 mod awakening;
+mod cold_start;
 mod continuity;
 mod custody;
 mod duel;
@@ -116,6 +117,7 @@ impl Referee {
             Box::new(election::Election),
             Box::new(custody::Custodians::new(world)),
             Box::new(duel::Duel::new(world)),
+            Box::new(cold_start::ColdStart),
             Box::new(awakening::Awakening),
             Box::new(usurper::Usurper::new(world)),
             Box::new(rank::Rank::new(world)),

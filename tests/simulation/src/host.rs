@@ -225,6 +225,9 @@ impl Host {
                 member.priority = priority((255 - member.priority.get()).max(1));
             }
         }
+        if self.mutation == Mutation::PrioritiesReversed {
+            config.priority = priority((255 - config.priority.get()).max(1));
+        }
         config
     }
 

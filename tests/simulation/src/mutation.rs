@@ -29,6 +29,8 @@ pub enum Mutation {
     AdvertsRepeated,
     /// Members are told each other's priorities upside down.
     RanksReversed,
+    /// Routers run the opposite of their priority: the lowest comes first.
+    PrioritiesReversed,
     /// One host's loop wakes for packets only, never for a deadline.
     DeadlinesForgotten,
 }

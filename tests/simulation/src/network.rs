@@ -51,6 +51,11 @@ impl Network {
         self.paths.iter().all(|path| path.cuts == 0)
     }
 
+    /// Whether that has been so ever since.
+    pub fn is_whole_since(&self, since: Time) -> bool {
+        self.is_whole() && self.paths.iter().all(|path| path.since <= since)
+    }
+
     /// Since when it is so, or is not so.
     pub fn since(&self, one: usize, other: usize) -> Time {
         let since = |from: usize, to: usize| self.paths[from * self.hosts + to].since;

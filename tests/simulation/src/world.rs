@@ -159,6 +159,10 @@ impl World {
         self.hosts[host].status == Status::Running
     }
 
+    pub fn is_vipfleet(&self, host: usize) -> bool {
+        self.hosts[host].program == Program::Vipfleet
+    }
+
     /// Whether a live router there is MASTER.
     pub fn is_master(&self, host: usize, instance: usize) -> bool {
         self.runs(host) && self.seat(host, instance).state == StateName::Master

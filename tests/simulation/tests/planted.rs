@@ -88,6 +88,11 @@ fn successors_out_of_order_are_seen() {
 }
 
 #[test]
+fn false_masters_at_a_cold_start_are_seen() {
+    assert_caught(Mutation::PrioritiesReversed, "cold start");
+}
+
+#[test]
 fn a_timer_that_never_fires_is_seen() {
     assert_caught(Mutation::DeadlinesForgotten, "vacancy");
 }

@@ -128,7 +128,7 @@ fn forbids(
         Program::Keepalived => world.reaction * 2 + world.longest_interval(instance),
     };
     let fresh = world.now.since(rival.priority_since) <= takes(master)
-        || world.now.since(seat.priority_since) <= takes(host) && !is_ours(world, host);
+        || world.now.since(seat.priority_since) <= takes(host) && !world.is_vipfleet(host);
     // Two definitions are about: what was decided by the one stands under the other.
     let since_redefined = world.redefined[instance].map(|at| world.now.since(at));
     let in_flight = |delay: Duration| since_redefined.is_some_and(|it| it < ROLLOUT + delay);
@@ -159,14 +159,10 @@ fn forbids(
     let recovered =
         || hesitates(seat.recovered?, recover_delay(world, host, definition)?, "recovering");
     hesitates(lower, delay, "preempt delay").or_else(recovered).or_else(|| {
-        (seat.pending && is_ours(world, host)).then(|| "its checks are pending".to_owned())
+        (seat.pending && world.is_vipfleet(host)).then(|| "its checks are pending".to_owned())
     })
 }
 
 fn recover_delay(world: &World, host: usize, definition: &Definition) -> Option<Duration> {
-    is_ours(world, host).then_some(definition.recover_delay)
-}
-
-fn is_ours(world: &World, host: usize) -> bool {
-    world.hosts[host].program == Program::Vipfleet
+    world.is_vipfleet(host).then_some(definition.recover_delay)
 }
