@@ -158,7 +158,7 @@ pub enum Discard {
     OwnerConflict,
     /// Unicast: from an address that is no configured peer.
     NotPeer,
-    /// Fast takeover: a lower or zero priority from a router that is not the current master
+    /// A lower (fast takeover) or zero priority from a router that is not the current master
     /// says nothing about the current master.
     NotCurrentMaster,
     /// The router is in INIT or FAULT.

@@ -12,6 +12,10 @@ pub(crate) const GRACE: Duration = Duration::from_millis(100);
 /// cold client may have been answered by either.
 pub(crate) const AFTER_GRACE: Duration = Duration::from_millis(150);
 
+/// From hearing a rival that must give way to the announcements that bring its clients back: once
+/// it has been told, and before it lets go after [`GRACE`].
+pub(crate) const WITHIN_GRACE: Duration = Duration::from_millis(40);
+
 /// A resignation is sent [`FAREWELLS`] times, this far apart: one lost frame must not cost a
 /// master-down interval.
 pub(crate) const FAREWELL_SPACING: Duration = Duration::from_millis(20);
@@ -56,6 +60,12 @@ pub(crate) fn hold(version: Version, interval: Duration, master_down: Duration) 
 /// See [`REPLY_SPACING`].
 pub(crate) fn reply_spacing(interval: Duration) -> Duration {
     REPLY_SPACING.min(interval / 2)
+}
+
+/// Without an advert for this long another may be master: [`quiet`], but with an interval to go
+/// before the silence counts, so that one of that other's adverts is heard in time.
+pub(crate) fn quiet_master(config: &Config, interval: Duration) -> Duration {
+    quiet(interval).min(silence(config, interval) - interval * 9 / 10)
 }
 
 /// Without an advert for this long a router that advertises every `interval` has stopped, or at

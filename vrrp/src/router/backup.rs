@@ -38,7 +38,7 @@ impl Router {
         let Some(theirs) = Priority::new(advert.priority) else {
             return self.resignation_heard(now, backup, source);
         };
-        let followed = backup.follow(now, source, theirs, advert);
+        let followed = self.follow(now, &mut backup, source, theirs, advert);
         if theirs >= self.effective_priority() {
             backup.preempts = None;
             self.restart_down_timer(now, &mut backup, source, advert);
@@ -66,11 +66,17 @@ impl Router {
     /// RFC 9568 §6.4.2, "If the Priority in the ADVERTISEMENT is zero": wait the skew only.
     fn resignation_heard(&mut self, now: Time, mut backup: Backup, source: IpAddr) {
         let from_master = backup.master.is_some_and(|master| master.address == source);
-        let wait = match self.rank(backup.master) {
-            Some(_) if !from_master => {
-                let why = Discard::NotCurrentMaster;
-                return self.outputs.push_back(Output::Discarded { source, why });
-            }
+        let rank = self.rank(backup.master);
+        // A former master repeats its resignation, perhaps after its successor has spoken.
+        let is_succeeded = backup.master.is_some_and(|master| {
+            let quiet = timers::quiet_master(&self.config, master.interval);
+            !from_master && !master.resigned && now - master.at <= quiet
+        });
+        if is_succeeded || (rank.is_some() && !from_master) {
+            let why = Discard::NotCurrentMaster;
+            return self.outputs.push_back(Output::Discarded { source, why });
+        }
+        let wait = match rank {
             Some(rank) => rank.slot(),
             None => self.skew(backup.interval),
         };
@@ -96,6 +102,32 @@ impl Router {
         backup.expected = Expected::Silence;
     }
 
+    /// Whether the sender is the current master as far as one can tell, remembering it if so.
+    ///
+    /// A router that outranks the one believed in will be master in a moment, because that one
+    /// gives way; one that does not is master only if that one resigned or has stopped.
+    fn follow(
+        &self,
+        now: Time,
+        backup: &mut Backup,
+        source: IpAddr,
+        theirs: Priority,
+        advert: &Advertisement<'_>,
+    ) -> bool {
+        let follows = backup.master.is_none_or(|master| {
+            master.address == source
+                || master.resigned
+                || (theirs, source) > (master.priority, master.address)
+                || now - master.at > timers::quiet_master(&self.config, master.interval)
+        });
+        if follows {
+            let interval = advert.interval;
+            let (address, priority) = (source, theirs);
+            backup.master = Some(Heard { address, priority, interval, at: now, resigned: false });
+        }
+        follows
+    }
+
     /// RFC 9568 §6.4.2, "If the Active_Down_Timer fires".
     pub(super) fn backup_fires(&mut self, now: Time, backup: Backup) {
         if backup.down > now {
@@ -117,31 +149,6 @@ impl Router {
 }
 
 impl Backup {
-    /// Whether the sender is the current master as far as one can tell, remembering it if so.
-    ///
-    /// A router that outranks the one believed in will be master in a moment, because that one
-    /// gives way; one that does not is master only if that one resigned or has stopped.
-    fn follow(
-        &mut self,
-        now: Time,
-        source: IpAddr,
-        theirs: Priority,
-        advert: &Advertisement<'_>,
-    ) -> bool {
-        let follows = self.master.is_none_or(|master| {
-            master.address == source
-                || master.resigned
-                || (theirs, source) > (master.priority, master.address)
-                || now - master.at > timers::quiet(master.interval)
-        });
-        if follows {
-            let interval = advert.interval;
-            let (address, priority) = (source, theirs);
-            self.master = Some(Heard { address, priority, interval, at: now, resigned: false });
-        }
-        follows
-    }
-
     /// Brings the down timer forward, never back.
     fn hasten(&mut self, at: Time, expected: Expected) {
         self.down = self.down.min(at);

@@ -7,7 +7,7 @@ use crate::output::{Discard, Output, Reason, Warning};
 use crate::packet::Advertisement;
 use crate::state::{Heard, Master, Rival, State};
 use crate::time::Time;
-use crate::timers::{self, AFTER_GRACE};
+use crate::timers::{self, AFTER_GRACE, WITHIN_GRACE};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl Router {
     fn rival_heard(&mut self, now: Time, mut master: Master, heard: &Heard) {
         let source = heard.address;
         if master.rival.is_none() {
-            master.announcer.extra_round(now + AFTER_GRACE);
+            master.announcer.extra_round(now + WITHIN_GRACE);
         }
         let gone = now + timers::quiet(heard.interval).max(AFTER_GRACE);
         master.rival = Some(Rival { address: source, gone });
