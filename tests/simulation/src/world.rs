@@ -29,7 +29,7 @@ pub struct HostView {
     pub since: Time,
     /// When it last could hear nothing because its clock stood still.
     pub paused: Option<Time>,
-    /// When its agent last died.
+    /// When its agent last died, if its loop ran until then.
     pub died: Option<Time>,
     /// When it last woke from a sleep it knows of.
     pub slept: Option<Time>,

@@ -24,6 +24,7 @@ impl Checker for Awakening {
         let rival = world.others(host).find(|other| {
             world.lossless
                 && priority(*other) <= priority(host)
+                && world.hosts[*other].paused.is_none()
                 && died.is_some_and(|died| world.seat(*other, instance).since > died)
                 && world.steady_since(*other, host, instance).is_some()
         });

@@ -16,6 +16,7 @@ const TOO_CLOSE: Duration = Duration::from_millis(6);
 #[derive(Clone, Copy, Debug)]
 struct Departure {
     master: usize,
+    priority: u8,
     /// How long nothing had happened before.
     calm: Duration,
 }
@@ -34,7 +35,8 @@ impl Rank {
 
     fn depart(&mut self, world: &World, master: usize, instance: usize) {
         let calm = world.now.since(self.disturbed);
-        self.departures[instance] = Some(Departure { master, calm });
+        let priority = world.seat(master, instance).priority(master);
+        self.departures[instance] = Some(Departure { master, priority, calm });
         self.disturbed = world.now;
     }
 
@@ -122,6 +124,11 @@ impl Rank {
             return Ok(());
         }
         let definition = &world.definitions[instance];
+        let priority = |host: usize| world.seat(host, instance).priority(host);
+        // It may have been preempting already.
+        if priority(winner) > departure.priority {
+            return Ok(());
+        }
         let fast = definition.is_fast(&world.programs);
         let may = |host: usize| {
             let seat = world.seat(host, instance);
@@ -135,7 +142,7 @@ impl Rank {
             let full = world.seat(host, instance).is_full();
             (Reverse(full), Reverse(definition.base(host)), Reverse(host))
         };
-        let skew = |host: usize| definition.skew(world.seat(host, instance).priority(host));
+        let skew = |host: usize| definition.skew(priority(host));
         let better = world.others(winner).filter(|host| *host != departure.master).find(|host| {
             may(*host)
                 && match fast {

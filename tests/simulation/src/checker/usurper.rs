@@ -16,6 +16,8 @@ const ROLLOUT: Duration = Duration::from_millis(1500);
 pub(super) struct Usurper {
     /// By host and instance.
     lower: Vec<Vec<Lower>>,
+    /// When a host last heard a resignation, by host and instance.
+    resignations: Vec<Vec<Option<Time>>>,
 }
 
 /// How long the only live masters have been lower than a host.
@@ -28,7 +30,11 @@ struct Lower {
 
 impl Usurper {
     pub(super) fn new(world: &World) -> Self {
-        Self { lower: vec![vec![Lower::default(); world.instances()]; world.hosts.len()] }
+        let resignations = vec![vec![None; world.instances()]; world.hosts.len()];
+        Self {
+            resignations,
+            lower: vec![vec![Lower::default(); world.instances()]; world.hosts.len()],
+        }
     }
 }
 
@@ -47,11 +53,21 @@ impl Checker for Usurper {
     }
 
     fn see(&mut self, world: &World, happening: &Happening<'_>) -> Result<(), String> {
+        if let Happening::Heard { host, instance, priority: 0, .. } = *happening {
+            self.resignations[host][instance] = Some(world.now);
+        }
         let Happening::Changed { host, instance, reason } = *happening else { return Ok(()) };
         let seat = world.seat(host, instance);
         let elected =
             seat.state == StateName::Master && !matches!(reason, Reason::Owner | Reason::Resumed);
         if !elected || !world.lossless || !world.network.is_whole() {
+            return Ok(());
+        }
+        // keepalived takes any resignation for its master's, as the RFC has it.
+        let misled = !world.is_vipfleet(host)
+            && self.resignations[host][instance]
+                .is_some_and(|at| world.now.since(at) < world.longest_interval(instance));
+        if misled {
             return Ok(());
         }
         for other in world.others(host) {

@@ -59,8 +59,8 @@ impl Simulation<'_> {
         self.wakes[host] = None;
         self.hosts[host].forget();
         self.deferred[host].clear();
+        self.world.hosts[host].died = self.world.runs(host).then_some(self.world.now);
         self.set_status(host, Status::Down);
-        self.world.hosts[host].died = Some(self.world.now);
         self.world.hosts[host].kernel_runs = true;
         for instance in 0..self.world.instances() {
             self.world.seats[host][instance].definition = None;

@@ -115,7 +115,7 @@ fn redefine(
         3 => Change::Addresses(1 + chance.below(4) as u8),
         4 => Change::Preemption(chance.pick(&[Preemption::Preempt, Preemption::NoPreempt])),
         5 => Change::PreemptDelay(Duration::from_millis(chance.below(3000))),
-        _ if coordinated && definition.version == Version::V2 && !external => {
+        _ if coordinated && !external && may_change_password(plan, instance) => {
             Change::Password(chance.below(3) as u8)
         }
         6 => Change::Takeover(chance.pick(&[Takeover::Rfc, Takeover::Fast])),
@@ -144,6 +144,15 @@ fn redefine(
         _ => {}
     }
     Some(Action::Redefine { instance, change, delays })
+}
+
+/// Once: members that skip one of two changes in a row do not know the form between.
+fn may_change_password(plan: &Plan, instance: usize) -> bool {
+    let changed = plan.steps.iter().any(|step| {
+        matches!(&step.action, Action::Redefine { instance: of, change: Change::Password(_), .. }
+            if *of == instance)
+    });
+    plan.instances[instance].version == Version::V2 && !changed
 }
 
 fn service(chance: &mut Chance, plan: &Plan, lasts: Duration) -> Option<Action> {
