@@ -1,6 +1,10 @@
 //! Whether an agent that comes back may carry on as MASTER. Pure. Address presence alone proves
 //! nothing: the former incarnation must have been MASTER in this boot, and so recently that no
-//! backup can have taken over.
+//! backup can have taken over for want of adverts.
+//!
+//! A member of higher priority may have preempted meanwhile, and a loop that hung before it was
+//! killed was silent for longer than its leases say (by up to the heartbeat's freshness). Then
+//! two are MASTER until the first advert of either is heard, at most one interval.
 
 use crate::net::{LeaseTerms, Leftover};
 use serde::{Deserialize, Serialize};
