@@ -70,8 +70,10 @@ pub(crate) struct Backup {
     pub(crate) interval: Duration,
     /// The router believed to be master.
     pub(crate) master: Option<Heard>,
-    /// A lower-priority master was heard; the preempt delay runs until then.
-    pub(crate) preempts: Option<Time>,
+    /// Since when a lower-priority master has been heard; the preempt delay runs from then.
+    pub(crate) lower: Option<Time>,
+    /// This router has given way, and says so once.
+    pub(crate) parting: Option<Time>,
     pub(crate) since: Time,
 }
 
@@ -82,6 +84,7 @@ pub(crate) struct Master {
     pub(crate) advert: Time,
     /// When the last advert was sent.
     pub(crate) sent: Time,
+    pub(crate) since: Time,
     pub(crate) announcer: Announcer,
     pub(crate) rival: Option<Rival>,
 }
@@ -103,6 +106,13 @@ pub(crate) struct Heard {
     pub(crate) at: Time,
     /// It has sent priority 0 since.
     pub(crate) resigned: bool,
+}
+
+impl Heard {
+    /// RFC 9568 §6.4.3: the higher priority, and among equals the higher primary address.
+    pub(crate) fn outranks(&self, ours: (Priority, Option<IpAddr>)) -> bool {
+        (self.priority, Some(self.address)) > ours
+    }
 }
 
 /// Another router that advertises while we are master, and gives way to us by the rules.
@@ -147,7 +157,7 @@ impl State {
         match self {
             Self::Init(init) => earlier(init.starts, farewell(init.farewell)),
             Self::Fault(fault) => farewell(fault.farewell),
-            Self::Backup(backup) => Some(backup.down),
+            Self::Backup(backup) => earlier(Some(backup.down), backup.parting),
             Self::Master(master) => {
                 let gone = master.rival.map(|rival| rival.gone);
                 earlier(Some(master.advert), earlier(master.announcer.deadline(), gone))

@@ -21,6 +21,11 @@ pub(crate) const WITHIN_GRACE: Duration = Duration::from_millis(40);
 pub(crate) const FAREWELL_SPACING: Duration = Duration::from_millis(20);
 pub(crate) const FAREWELLS: u8 = 3;
 
+/// For this long after becoming master, adverts of a lower router may be its predecessor's last.
+pub(crate) fn crossing(interval: Duration) -> Duration {
+    GRACE.min(interval / 2)
+}
+
 /// The longest that a resigned master waits for a successor.
 const LONGEST_HOLD: Duration = Duration::from_secs(30);
 

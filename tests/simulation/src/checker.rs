@@ -124,8 +124,8 @@ impl Referee {
             Box::new(vacancy::Vacancy::new(world)),
             Box::new(storm::Storm::new(world)),
         ];
-        if plan.is_heard() {
-            checkers.push(Box::new(reach::Reach));
+        if plan.is_lossless() {
+            checkers.push(Box::new(reach::Reach::new(plan, world)));
         }
         if plan.is_planned() {
             checkers.push(Box::new(continuity::Continuity::new(world)));

@@ -97,15 +97,6 @@ impl Plan {
             )
     }
 
-    /// Whether a MASTER hears of every other that there was meanwhile, and can announce the
-    /// addresses again. One that was deaf, mute or unaware hears only its rival's silence.
-    pub fn is_heard(&self) -> bool {
-        let hides = |action: &Action| {
-            matches!(action, Action::Partition { .. } | Action::Deaf { .. } | Action::Pause { .. })
-        };
-        self.is_lossless() && !self.steps.iter().any(|step| hides(&step.action))
-    }
-
     /// Whether nothing happens but what an operator intends, on a healthy LAN.
     pub fn is_planned(&self) -> bool {
         self.is_lossless() && self.steps.iter().all(|step| step.action.is_planned())

@@ -19,7 +19,8 @@ impl Router {
             expected: Expected::Silence,
             interval,
             master,
-            preempts: None,
+            lower: None,
+            parting: None,
             since: now,
         };
         self.enter(now, State::Backup(backup), reason);
@@ -40,13 +41,13 @@ impl Router {
         };
         let followed = self.follow(now, &mut backup, source, theirs, advert);
         if theirs >= self.effective_priority() {
-            backup.preempts = None;
+            backup.lower = None;
             self.restart_down_timer(now, &mut backup, source, advert);
         } else if rank.is_some() && !followed {
             let why = Discard::NotCurrentMaster;
             return self.outputs.push_back(Output::Discarded { source, why });
         } else {
-            backup.preempts.get_or_insert(now + self.config.preempt_delay);
+            backup.lower.get_or_insert(now);
             let rank = rank.filter(|_| from_master);
             match self.preempting(now, &backup, source, theirs, rank) {
                 Preempting::Never => self.restart_down_timer(now, &mut backup, source, advert),
@@ -128,8 +129,33 @@ impl Router {
         follows
     }
 
+    /// A master that gave way sends one last advert, lower than its successor's.
+    ///
+    /// RFC 9568 §6.4.3 has it go silently, so that a higher master which never heard it (the LAN
+    /// was torn) never learns that its clients were taught another address. This advert tells it,
+    /// and it announces again; keepalived knows both halves (`higher_prio_send_advert`,
+    /// `garp_lower_prio_repeat`). Not sent on old evidence: a master of lower priority would give
+    /// way to it.
+    fn part(&mut self, now: Time, mut backup: Backup) {
+        if backup.parting.is_none_or(|parting| parting > now) {
+            return;
+        }
+        backup.parting = None;
+        self.state = State::Backup(backup);
+        let ours = (self.effective_priority(), self.primary);
+        let is_heard = backup.master.is_some_and(|master| {
+            !master.resigned
+                && master.outranks(ours)
+                && now - master.at <= timers::quiet_master(&self.config, master.interval)
+        });
+        if is_heard {
+            self.transmit(Some(ours.0));
+        }
+    }
+
     /// RFC 9568 §6.4.2, "If the Active_Down_Timer fires".
     pub(super) fn backup_fires(&mut self, now: Time, backup: Backup) {
+        self.part(now, backup);
         if backup.down > now {
             return;
         }

@@ -3,6 +3,7 @@
 //! router fit or not.
 
 use super::Router;
+use super::priority::Preempting;
 use crate::coordinated::Running;
 use crate::input::Health;
 use crate::output::Reason;
@@ -78,10 +79,13 @@ impl Router {
         let State::Backup(mut backup) = self.state else {
             return;
         };
-        let Expected::Preemption { theirs, .. } = backup.expected else {
+        let Expected::Preemption { master: source, theirs } = backup.expected else {
             return;
         };
-        if theirs < self.effective_priority() && self.is_settled(now) {
+        let from_master = backup.master.is_some_and(|master| master.address == source);
+        let rank = self.rank(backup.master).filter(|_| from_master);
+        let preempting = self.preempting(now, &backup, source, theirs, rank);
+        if theirs < self.effective_priority() && preempting != Preempting::Never {
             return;
         }
         let heard = backup.master.map_or(now, |master| master.at);

@@ -22,7 +22,7 @@ impl Router {
         self.transmit(Some(self.effective_priority()));
         self.serve();
         let advert = now + self.own_interval();
-        let master = Master { advert, sent: now, announcer, rival: None };
+        let master = Master { advert, sent: now, since: now, announcer, rival: None };
         self.enter(now, State::Master(master), reason);
     }
 
@@ -54,13 +54,14 @@ impl Router {
             self.warn(now, Warning::Rival { source, priority: theirs.get() });
             let why = Discard::OwnerConflict;
             self.outputs.push_back(Output::Discarded { source, why });
-        } else if outranks((theirs, source), (ours, self.primary)) {
+        } else if heard.outranks((ours, self.primary)) {
             if overdue {
                 self.let_go()
             } else {
                 self.give_way(now)
             }
             self.listen(now, Some(heard), Reason::Outranked { by: source, theirs, ours });
+            self.say_parting(now);
         } else if overdue && !ours.is_owner() {
             // The peers did right to elect another.
             let frozen = now - master.sent;
@@ -83,6 +84,11 @@ impl Router {
     /// way, and once more when it is gone. However long it stays, that is two rounds.
     fn rival_heard(&mut self, now: Time, mut master: Master, heard: &Heard) {
         let source = heard.address;
+        if now < master.since + timers::crossing(self.own_interval()) {
+            // The predecessor's last, sent before or as it gave way to this router's first.
+            master.announcer.extra_round(master.since + AFTER_GRACE);
+            return self.answer(now, master);
+        }
         if master.rival.is_none() {
             master.announcer.extra_round(now + WITHIN_GRACE);
         }
@@ -97,10 +103,16 @@ impl Router {
     /// Not sent here: a master that was frozen reads at once what came over a long time, and
     /// answers when it has read it all, once.
     fn answer(&mut self, now: Time, mut master: Master) {
-        if now - master.sent >= timers::reply_spacing(self.own_interval()) {
-            master.advert = master.advert.min(now);
-        }
+        let soonest = master.sent + timers::reply_spacing(self.own_interval());
+        master.advert = master.advert.min(soonest.max(now));
         self.state = State::Master(master);
+    }
+
+    /// In the end of this turn, when everything that came has been read.
+    fn say_parting(&mut self, now: Time) {
+        if let State::Backup(backup) = &mut self.state {
+            backup.parting = Some(now);
+        }
     }
 
     /// What the peers believe of this router's priority is out of date.
@@ -172,11 +184,6 @@ impl Router {
         }
         self.stop_if_let_go();
     }
-}
-
-/// RFC 9568 §6.4.3: the higher priority, and among equals the higher primary address.
-fn outranks(theirs: (Priority, IpAddr), ours: (Priority, Option<IpAddr>)) -> bool {
-    (theirs.0, Some(theirs.1)) > ours
 }
 
 /// One interval after the last was due, so that wake-ups that are late do not add up; one

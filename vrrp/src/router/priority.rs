@@ -75,10 +75,11 @@ impl Router {
                 _ => Preempting::Never,
             };
         }
-        match (backup.preempts, rank) {
-            (Some(at), _) if now < at => Preempting::Never,
-            (_, Some(rank)) => Preempting::AtOnce(rank),
-            (_, None) => Preempting::ByTimer,
+        let delays = backup.lower.is_some_and(|lower| now < lower + self.config.preempt_delay);
+        match rank {
+            _ if delays => Preempting::Never,
+            Some(rank) => Preempting::AtOnce(rank),
+            None => Preempting::ByTimer,
         }
     }
 }

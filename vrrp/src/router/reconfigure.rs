@@ -35,6 +35,7 @@ impl Router {
         }
         self.shorten_advert_timer(now);
         self.priority_changed(now, before);
+        self.reconsider_preemption(now);
     }
 
     /// A former form has served its time.

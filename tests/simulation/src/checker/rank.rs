@@ -119,7 +119,8 @@ impl Rank {
     fn judge(&mut self, world: &World, winner: usize, instance: usize) -> Result<(), String> {
         let Some(departure) = self.departures[instance].take() else { return Ok(()) };
         let interval = world.longest_interval(instance);
-        let all_know = departure.calm > interval * 2 + world.reaction * 2;
+        let all_know = departure.calm > interval * 2 + world.reaction * 2
+            && world.network.reaches(departure.master, winner);
         if !all_know || !world.lossless || winner == departure.master {
             return Ok(());
         }

@@ -154,22 +154,15 @@ fn forbids(
     if ours == 255 || fresh {
         return None;
     }
-    // Packets bear the time at which they came: a router that was stopped meanwhile counts its
-    // delays in that time, and they may be over when it wakes.
-    let woke = world.hosts[host].woke;
-    if woke.is_some_and(|woke| woke + world.reaction >= seat.former_since) {
-        return None;
-    }
     if definition.preemption == Preemption::NoPreempt {
         let relieves = definition.is_fast(&world.programs) && theirs < definition.base(master);
-        return (!relieves && !in_flight(definition.longest_down()))
-            .then(|| "nopreempt".to_owned());
+        return (!relieves && !in_flight(Duration::ZERO)).then(|| "nopreempt".to_owned());
     }
     let hesitates = |since: Time, delay: Duration, what: &str| {
         (world.now.since(since) + world.reaction * 4 < delay).then(|| what.to_owned())
     };
     let delay = definition.preempt_delay;
-    let delay = if in_flight(delay) { Duration::ZERO } else { delay };
+    let delay = if in_flight(Duration::ZERO) { Duration::ZERO } else { delay };
     // The delay counts from the first advert that is lower than our own priority, whoever sent it.
     let lower = lower.unwrap_or(world.now).min(world.now);
     let recovered =
