@@ -9,9 +9,10 @@ use crate::check::NamedCheck;
 use crate::definition::Definitions;
 use crate::instance::{Instance, Member, Track};
 use crate::name::Name;
-use crate::node::NodeFacts;
+use crate::node::{NodeFacts, advert_source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use vipfleet_vrrp::Family;
 
 /// The assignment of every node that has facts or is a member of an instance; empty where
 /// nothing runs. A member that is `external` runs nothing of ours.
@@ -55,22 +56,17 @@ pub fn place_node(
     with_checks(definitions, instances)
 }
 
-/// The address that a member's adverts come from: the operator's word, else the node's own
-/// primary address of the instance's family on that interface.
+/// The address that a member's adverts come from: the operator's word, else what the node's
+/// agent chooses on that interface ([`advert_source`]).
 pub fn member_address(
     instance: &Instance,
     member: &Member,
     facts: &BTreeMap<Name, NodeFacts>,
 ) -> Option<IpAddr> {
     member.address.or_else(|| {
-        let ipv4 = instance.virtual_addresses.first()?.ip().is_ipv4();
+        let family = Family::of(instance.virtual_addresses.first()?.ip());
         let interface = facts.get(&member.node)?.interface(&member.interface)?;
-        let mut own = interface.addresses.iter().map(ipnet::IpNet::addr);
-        own.find(|address| match address {
-            IpAddr::V4(_) => ipv4,
-            // Adverts over IPv6 come from a link-local address (RFC 9568 §5.1.2.1).
-            IpAddr::V6(address) => !ipv4 && address.is_unicast_link_local(),
-        })
+        advert_source(&interface.addresses, family, instance.transport)
     })
 }
 

@@ -25,6 +25,37 @@ pub(super) struct Seen {
     /// Seconds left; `None` is for ever.
     pub(super) valid: Option<u32>,
     pub(super) mark: Option<u8>,
+    pub(super) standing: Standing,
+}
+
+/// How good an IPv6 address is as a source; those of IPv4 are all alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Standing {
+    Good,
+    /// Temporary (RFC 8981) or deprecated: one that goes soon.
+    Passing,
+    /// Duplicate address detection runs (RFC 4862 §5.4).
+    Tentative,
+    /// Duplicate address detection found another host with it.
+    Duplicate,
+}
+
+impl Standing {
+    fn of(flags: AddressFlags) -> Self {
+        // The bit of IPv4's secondary addresses means a temporary one here.
+        let passing = AddressFlags::Deprecated | AddressFlags::Secondary;
+        if flags.contains(AddressFlags::Dadfailed) {
+            Self::Duplicate
+        } else if flags.contains(AddressFlags::Tentative)
+            && !flags.contains(AddressFlags::Optimistic)
+        {
+            Self::Tentative
+        } else if flags.intersects(passing) {
+            Self::Passing
+        } else {
+            Self::Good
+        }
+    }
 }
 
 impl Seen {
@@ -34,14 +65,22 @@ impl Seen {
         self.valid.is_some() && self.mark == Some(MARK)
     }
 
+    /// An address of which nothing more is known.
+    pub(super) fn bare(index: u32, address: IpNet) -> Self {
+        Self { index, address, valid: None, mark: None, standing: Standing::Good }
+    }
+
     /// What the kernel shows right after we added or renewed.
     pub(super) fn leased(index: u32, address: IpNet, terms: LeaseTerms) -> Self {
-        Self { index, address, valid: Some(terms.valid_seconds()), mark: Some(MARK) }
+        let valid = Some(terms.valid_seconds());
+        Self { valid, mark: Some(MARK), ..Self::bare(index, address) }
     }
 
     /// `None` for messages without an address.
     pub(super) fn from_message(message: &AddressMessage) -> Option<Self> {
         let (mut local, mut peer, mut valid, mut mark) = (None, None, None, None);
+        let mut standing = Standing::Good;
+        let is_ipv6 = message.header.family == AddressFamily::Inet6;
         for attribute in &message.attributes {
             match attribute {
                 AddressAttribute::Local(address) => local = Some(*address),
@@ -49,13 +88,14 @@ impl Seen {
                 AddressAttribute::CacheInfo(info) if info.ifa_valid != FOREVER => {
                     valid = Some(info.ifa_valid);
                 }
+                AddressAttribute::Flags(flags) if is_ipv6 => standing = Standing::of(*flags),
                 AddressAttribute::Protocol(protocol) => mark = Some(u8::from(*protocol)),
                 _ => {}
             }
         }
         // On a point-to-point link IFA_ADDRESS is the other end (rtnetlink(7)).
         let address = IpNet::new(local.or(peer)?, message.header.prefix_len).ok()?;
-        Some(Self { index: message.header.index, address, valid, mark })
+        Some(Self { index: message.header.index, address, valid, mark, standing })
     }
 }
 

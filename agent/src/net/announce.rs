@@ -1,9 +1,8 @@
-//! Gratuitous ARP over AF_PACKET. Called by the VRRP thread, never waits.
-//!
-//! When and how often to announce is the engine's business; unsolicited neighbour advertisements
-//! (IPv6) are refused as unsupported.
+//! Gratuitous ARP and unsolicited neighbour advertisements over AF_PACKET. Called by the VRRP
+//! thread, never waits. When and how often to announce is the engine's business.
 
-use super::arp;
+use super::neighbour::Role;
+use super::{arp, neighbour};
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use std::io;
@@ -25,35 +24,44 @@ impl Announcer {
         Ok(Self { socket })
     }
 
-    /// Sends one announcement of `address` out of the interface `index`, from `mac`.
+    /// Sends one announcement of `address` out of the interface `index`, from `mac`: gratuitous
+    /// ARP, or a neighbour advertisement that says what `role` the host has.
     ///
     /// `WouldBlock` and `ENOBUFS` mean a full transmit queue: the caller's next round announces
-    /// again. `Unsupported` for IPv6.
-    pub fn announce(&self, index: u32, mac: [u8; 6], address: IpAddr) -> io::Result<()> {
-        let IpAddr::V4(address) = address else {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                format!("cannot announce {address}: neighbour advertisements are not supported"),
-            ));
-        };
-        let frame = arp::announcement(mac, address);
-        self.socket.send_to(&frame, &broadcast(index)?)?;
+    /// again.
+    pub fn announce(
+        &self,
+        index: u32,
+        mac: [u8; 6],
+        address: IpAddr,
+        role: Role,
+    ) -> io::Result<()> {
+        match address {
+            IpAddr::V4(address) => {
+                let to = link_layer(index, libc::ETH_P_ARP as u16, arp::BROADCAST)?;
+                self.socket.send_to(&arp::announcement(mac, address), &to)?;
+            }
+            IpAddr::V6(address) => {
+                let to = link_layer(index, libc::ETH_P_IPV6 as u16, neighbour::ALL_NODES_MAC)?;
+                self.socket.send_to(&neighbour::announcement(mac, address, role), &to)?;
+            }
+        }
         Ok(())
     }
 }
 
-/// The link-layer broadcast address on an interface.
-fn broadcast(index: u32) -> io::Result<SockAddr> {
+/// A link-layer address on an interface.
+fn link_layer(index: u32, protocol: u16, mac: [u8; 6]) -> io::Result<SockAddr> {
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: sockaddr_ll is a socket address type smaller than the storage (packet(7)), and all
     // bits zero is a valid value of it.
     let address = unsafe { storage.view_as::<libc::sockaddr_ll>() };
     address.sll_family = libc::AF_PACKET as libc::sa_family_t;
-    address.sll_protocol = (libc::ETH_P_ARP as u16).to_be();
+    address.sll_protocol = protocol.to_be();
     address.sll_ifindex =
         i32::try_from(index).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     address.sll_halen = 6;
-    address.sll_addr[..6].copy_from_slice(&[0xff; 6]);
+    address.sll_addr[..6].copy_from_slice(&mac);
     let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: the storage holds a complete sockaddr_ll of that length.
     Ok(unsafe { SockAddr::new(storage, length) })

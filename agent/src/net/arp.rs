@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 /// Ethernet header and an ARP packet for IPv4. The kernel pads to the minimum frame.
 pub(super) const LENGTH: usize = 42;
 
-const BROADCAST: [u8; 6] = [0xff; 6];
+pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// A *request* whose sender and target protocol address are the announced one, with the target
 /// hardware address all ones. Replies are ignored by some stacks unless asked for; this is the

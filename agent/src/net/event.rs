@@ -5,6 +5,7 @@
 //! latest.
 
 use super::error::Fault;
+use super::ipv6::Ipv6State;
 use ipnet::IpNet;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::{HashMap, VecDeque};
@@ -95,8 +96,10 @@ pub struct InterfaceState {
     pub mtu: u32,
     /// Administratively up and operational (carrier).
     pub running: bool,
-    /// The host's own, never a VIP of ours; the primary first, as the kernel lists them.
+    /// The host's own that may be used, never a VIP of ours: those of IPv4 with the primary first,
+    /// as the kernel lists them, then those of IPv6 ([`super::ipv6`] says in what order).
     pub addresses: Vec<IpNet>,
+    pub ipv6: Ipv6State,
     /// The host's own setting of `promote_secondaries`, of this interface or of all.
     pub promote_secondaries: bool,
 }

@@ -59,6 +59,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Ipv6State;
 
     fn state(name: &str, index: u32, running: bool) -> InterfaceState {
         InterfaceState {
@@ -68,6 +69,7 @@ mod tests {
             mtu: 1500,
             running,
             addresses: Vec::new(),
+            ipv6: Ipv6State::default(),
             promote_secondaries: false,
         }
     }

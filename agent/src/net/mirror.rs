@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     fn seen(index: u32, text: &str) -> Seen {
-        Seen { index, address: text.parse().unwrap(), valid: None, mark: None }
+        Seen::bare(index, text.parse().unwrap())
     }
 
     fn mirror(addresses: &[(u32, &str)]) -> Mirror {

@@ -5,6 +5,7 @@ use super::address::{self, Seen};
 use super::clock;
 use super::event::{Drift, InterfaceState};
 use super::interface::Link;
+use super::ipv6::{self, Ipv6State};
 use super::place::{Goal, Holding, Place};
 use super::sysctl;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -167,7 +168,7 @@ impl Actor {
             let seen = self.mirror.address(index, address);
             match seen {
                 None => {
-                    let gone = Seen { index, address, valid: None, mark: None };
+                    let gone = Seen::bare(index, address);
                     self.lose(&gone);
                 }
                 Some(seen) if !self.is_leftover(seen) && self.marks => {
@@ -237,15 +238,16 @@ impl Actor {
     /// Every interface as the VRRP loop should see it.
     pub(super) fn interface_states(&self) -> Vec<InterfaceState> {
         let state = |link: &Link| {
-            let addresses = self.mirror.addresses_of(link.index);
-            let own = addresses.into_iter().filter(|seen| !self.is_own(seen));
+            let mut own = self.mirror.addresses_of(link.index);
+            own.retain(|seen| !self.is_own(seen));
             InterfaceState {
                 name: link.name.clone(),
                 index: link.index,
                 mac: link.mac,
                 mtu: link.mtu,
                 running: link.running,
-                addresses: own.map(|seen| seen.address).collect(),
+                addresses: ipv6::usable(&own),
+                ipv6: Ipv6State::of(&link.name, &own),
                 promote_secondaries: sysctl::promotes_secondaries(&link.name, &self.settings),
             }
         };

@@ -162,15 +162,12 @@ impl EventLoop {
     /// Tells the router what changed of its ground: health first, then the source address.
     pub(super) fn refresh(&mut self, name: &Name) {
         let Some(instance) = self.instances.get_mut(name) else { return };
-        let assigned = &instance.prepared.assigned;
-        let (interface, family) = (assigned.interface.as_str(), instance.prepared.config.family);
-        let named = assigned.source_address;
-        let socket = self.lan.listen(interface, family);
+        let socket = self.lan.listen(instance.interface(), instance.family());
         self.routes_stale |= !instance.running || instance.socket != socket;
         instance.socket = socket;
-        let source = self.lan.source(interface, family, named);
-        let obstacle = self.lan.obstacle(interface, family, named);
-        let fitness = health(obstacle, &assigned.track, &self.checks);
+        let source = self.lan.source(&instance.prepared);
+        let obstacle = self.lan.obstacle(&instance.prepared);
+        let fitness = health(obstacle, &instance.prepared.assigned.track, &self.checks);
         let new_health = (instance.health.as_ref() != Some(&fitness)).then_some(fitness);
         let new_source = (instance.source != source || instance.health.is_none()).then_some(source);
         instance.source = source;

@@ -1,6 +1,8 @@
 //! The interfaces of this node as the loop uses them: their latest state, one VRRP socket per
 //! (interface, family), the announcer. Sends and receives; decides nothing.
 
+use super::prepare::PreparedInstance;
+use super::source;
 use crate::net::{Announcer, InterfaceState, VrrpSocket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -78,33 +80,22 @@ impl Lan {
         Some(key)
     }
 
-    /// Why an instance on this interface can neither hear nor speak; `None` when it can.
-    pub(super) fn obstacle(
-        &self,
-        interface: &str,
-        family: Family,
-        named: Option<IpAddr>,
-    ) -> Option<String> {
+    /// Why an instance can neither hear nor speak; `None` when it can.
+    pub(super) fn obstacle(&self, instance: &PreparedInstance) -> Option<String> {
+        let interface = instance.assigned.interface.as_str();
         let Some(state) = self.interfaces.get(interface) else {
             return Some(format!("interface {interface} does not exist"));
         };
         if !state.running {
             return Some(format!("interface {interface} is down"));
         }
-        if !self.sockets.contains_key(&(state.index, family)) {
+        if !self.sockets.contains_key(&(state.index, instance.config.family)) {
             return Some(format!("cannot listen for adverts on {interface}"));
         }
-        if self.source(interface, family, named).is_some() {
-            return None;
+        match self.source(instance) {
+            Some(_) => None,
+            None => Some(source::missing(state, instance)),
         }
-        let version = match family {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        };
-        Some(match named {
-            Some(named) => format!("source address {named} is not on {interface}"),
-            None => format!("interface {interface} has no {version} address"),
-        })
     }
 
     /// Whether a socket is missing that may be opened later.
@@ -146,26 +137,15 @@ impl Lan {
     /// Announces one address on an interface.
     pub(super) fn announce(&self, interface: &str, address: IpAddr) -> io::Result<()> {
         let state = self.interfaces.get(interface);
-        let found = state.and_then(|state| Some((state.index, state.mac?)));
-        // Links without an Ethernet address have no ARP: nothing to announce.
-        let Some((index, mac)) = found else { return Ok(()) };
-        self.announcer.announce(index, mac, address)
+        let found = state.and_then(|state| Some((state.index, state.mac?, state.ipv6.role)));
+        // Links without an Ethernet address have neither ARP nor neighbour discovery.
+        let Some((index, mac, role)) = found else { return Ok(()) };
+        self.announcer.announce(index, mac, address, role)
     }
 
-    /// The address that adverts are sent from: what the operator named, if the interface has
-    /// it, else the interface's primary address of the family (RFC 9568 §1.7 "Primary IP").
-    pub(super) fn source(
-        &self,
-        interface: &str,
-        family: Family,
-        named: Option<IpAddr>,
-    ) -> Option<IpAddr> {
-        let addresses = &self.interfaces.get(interface)?.addresses;
-        let mut own = addresses.iter().map(ipnet::IpNet::addr);
-        match named {
-            Some(named) => own.find(|address| *address == named),
-            None => own.find(|address| Family::of(*address) == family),
-        }
+    /// The address that adverts are sent from, while the interface has one.
+    pub(super) fn source(&self, instance: &PreparedInstance) -> Option<IpAddr> {
+        source::of(self.interfaces.get(&instance.assigned.interface)?, instance)
     }
 
     /// What the server should know of this node. Loopback is no LAN.

@@ -18,6 +18,7 @@ mod outputs;
 mod prepare;
 mod report;
 mod resume;
+mod source;
 mod wake;
 mod warnings;
 

@@ -15,3 +15,4 @@ mod restart;
 mod scale;
 mod silent;
 mod wire;
+mod wire6;

@@ -6,7 +6,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-use vipfleet_agent::net::{Announcer, VrrpSocket, clock, socket::GROUP};
+use vipfleet_agent::net::{Announcer, Role, VrrpSocket, clock, socket::GROUP};
 use vipfleet_vrrp::Family;
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
@@ -167,7 +167,7 @@ fn a_neighbour_sees_our_gratuitous_arp_as_keepalived_sends_it() {
     let announcer = pair.host.enter(Announcer::open).unwrap();
     let mac = pair.host.mac("eth0");
     let vip = Ipv4Addr::new(10, 77, 0, 100);
-    announcer.announce(pair.host.index("eth0"), mac, vip.into()).unwrap();
+    announcer.announce(pair.host.index("eth0"), mac, vip.into(), Role::Host).unwrap();
     let seen = loop {
         let frame = frame(&watcher, WAIT).expect("an announcement");
         // The kernels of both ends may be looking for each other.
@@ -194,7 +194,7 @@ fn an_announcement_corrects_a_neighbour_that_knew_another_host() {
     let text = mac.map(|it| format!("{it:02x}")).join(":");
     let vip = Ipv4Addr::new(10, 77, 0, 100).into();
     until("the neighbour to learn", || {
-        announcer.announce(pair.host.index("eth0"), mac, vip).unwrap();
+        announcer.announce(pair.host.index("eth0"), mac, vip, Role::Host).unwrap();
         pair.client.ip("neigh show 10.77.0.100").contains(&text)
     });
 }
