@@ -1,12 +1,15 @@
 //! The engine as its driver sees it: through the public API, on a virtual clock.
 
 mod capture;
+mod discards;
 mod fixture;
 mod golden_vectors;
 mod lan;
 mod properties;
+mod refusals;
 mod scenarios;
 mod script;
 mod state_by_input;
 mod table;
 mod virtual_lan;
+mod waits;
