@@ -13,6 +13,7 @@ pub mod fleet;
 pub mod house;
 pub mod kernel;
 pub mod lab;
+pub mod ledger;
 pub mod pair;
 pub mod probe;
 pub mod process;

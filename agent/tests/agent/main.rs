@@ -15,5 +15,6 @@ mod programs;
 mod restart;
 mod server;
 mod session;
+mod strangers;
 mod takeover;
 mod trouble;

@@ -294,3 +294,12 @@ fn version_two_carries_eight_bytes_of_authentication_even_without_any() {
     assert_eq!(bytes.len(), 8 + 2 * 4 + 8);
     assert_eq!(bytes[16..], [0; 8]);
 }
+
+#[test]
+fn authentication_data_without_a_type_is_ignored() {
+    for at in 16..24 {
+        let bytes = with_byte(Kind::V2, at, 0x55);
+        let read = judged(Kind::V2, &bytes).unwrap_or_else(|why| panic!("{at}: {why:?}"));
+        assert_eq!(read.authentication, Authentication::None);
+    }
+}
