@@ -157,7 +157,7 @@ fn is_place(span: &str) -> bool {
 
 /// Names of tests are sentences.
 fn is_test(span: &str) -> bool {
-    span.starts_with("s:") || span.matches('_').count() >= 4
+    span.starts_with("s:") || span.matches('_').count() >= 3
 }
 
 /// Exactly as many rows as the head says: a row that went must be taken back there, too.
