@@ -1,13 +1,13 @@
 //! Notify hooks: programs run when an instance changes state.
 //!
-//! The node loop says what changed and never waits. Each instance has a queue of its own: its
-//! hooks run one after the other, in the order of the changes and, within one change, of the
-//! definition. Hooks of different instances run side by side, so many at a time.
+//! The node loop says what changed and never waits. Each instance, and each sync group, has a
+//! queue of its own: its hooks run one after the other, in the order of the changes and, within
+//! one change, of the definition. Different queues run side by side, so many at a time.
 //!
 //! A hook is a program under the same rules as an exec check (`checks::exec`). As with
-//! keepalived, `on: any` gets `INSTANCE NAME STATE PRIORITY` as its last arguments and the others
-//! run as written; every hook finds the same in VIPFLEET_INSTANCE, VIPFLEET_STATE and
-//! VIPFLEET_PRIORITY.
+//! keepalived, `on: any` gets `INSTANCE NAME STATE PRIORITY` as its last arguments (`GROUP NAME
+//! STATE 0` for a sync group) and the others run as written; every hook finds the same in
+//! VIPFLEET_INSTANCE or VIPFLEET_GROUP, VIPFLEET_STATE and VIPFLEET_PRIORITY.
 
 use crate::checks::ExecPolicy;
 use crate::checks::exec::{GRACE, Launcher, Order, Purpose};
@@ -77,6 +77,31 @@ impl HookState {
     }
 }
 
+/// What changed its state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    Instance(Name),
+    /// A whole sync group; it has no priority.
+    Group(Name),
+}
+
+impl Subject {
+    /// keepalived's word, the variable's name, and the name itself.
+    fn words(&self) -> (&'static str, &'static str, &Name) {
+        match self {
+            Self::Instance(name) => ("INSTANCE", "VIPFLEET_INSTANCE", name),
+            Self::Group(name) => ("GROUP", "VIPFLEET_GROUP", name),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, _, name) = self.words();
+        write!(f, "{} {name}", kind.to_lowercase())
+    }
+}
+
 /// The hooks of this node.
 pub struct Hooks {
     runtime: Handle,
@@ -87,8 +112,8 @@ pub struct Hooks {
 struct Shared {
     policy: Arc<ExecPolicy>,
     limit: Duration,
-    /// Present while a worker runs for the instance.
-    queues: Mutex<BTreeMap<Name, VecDeque<Event>>>,
+    /// Present while a worker runs for the subject.
+    queues: Mutex<BTreeMap<Subject, VecDeque<Event>>>,
     slots: Semaphore,
     /// No time is left: end what runs, start nothing.
     abort: CancellationToken,
@@ -123,26 +148,26 @@ impl Hooks {
 
     /// Queues the hooks of `notify` that this change calls for. Never waits; callable from any
     /// thread.
-    pub fn state_changed(&self, instance: &Name, notify: &[Notify], to: HookState, priority: u8) {
+    pub fn state_changed(&self, subject: &Subject, notify: &[Notify], to: HookState, priority: u8) {
         let concerned = notify.iter().filter(|hook| to.concerns(hook.on));
-        let order = |hook| self.shared.order(instance, hook, to, priority);
+        let order = |hook| self.shared.order(subject, hook, to, priority);
         let orders: Vec<Order> = concerned.map(order).collect();
         if orders.is_empty() {
             return;
         }
         let mut queues = self.shared.queues();
-        let idle = !queues.contains_key(instance);
-        let queue = queues.entry(instance.clone()).or_default();
+        let idle = !queues.contains_key(subject);
+        let queue = queues.entry(subject.clone()).or_default();
         queue.push_back(Event { state: to, orders });
         if queue.len() > QUEUE
             && let Some(dropped) = queue.pop_front()
         {
             let state = dropped.state.as_str();
-            tracing::warn!(%instance, state, "hooks fall behind: an old change is dropped");
+            tracing::warn!(%subject, state, "hooks fall behind: an old change is dropped");
         }
         drop(queues);
         if idle {
-            let worker = self.shared.clone().work(instance.clone());
+            let worker = self.shared.clone().work(subject.clone());
             self.tracker.spawn_on(worker, &self.runtime);
         }
     }
@@ -169,16 +194,17 @@ impl fmt::Debug for Hooks {
 }
 
 impl Shared {
-    fn queues(&self) -> MutexGuard<'_, BTreeMap<Name, VecDeque<Event>>> {
+    fn queues(&self) -> MutexGuard<'_, BTreeMap<Subject, VecDeque<Event>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn order(&self, instance: &Name, hook: &Notify, to: HookState, priority: u8) -> Order {
+    fn order(&self, subject: &Subject, hook: &Notify, to: HookState, priority: u8) -> Order {
+        let (kind, variable, name) = subject.words();
         let (name, state, priority) =
-            (instance.to_string(), to.as_str().to_owned(), priority.to_string());
+            (name.to_string(), to.as_str().to_owned(), priority.to_string());
         let mut args = hook.args.clone();
         if hook.on == NotifyOn::Any {
-            args.extend(["INSTANCE".into(), name.clone(), state.clone(), priority.clone()]);
+            args.extend([kind.into(), name.clone(), state.clone(), priority.clone()]);
         }
         Order {
             policy: self.policy.clone(),
@@ -186,7 +212,7 @@ impl Shared {
             args,
             user: hook.user.clone(),
             environment: vec![
-                ("VIPFLEET_INSTANCE", name),
+                (variable, name),
                 ("VIPFLEET_STATE", state),
                 ("VIPFLEET_PRIORITY", priority),
             ],
@@ -194,32 +220,32 @@ impl Shared {
         }
     }
 
-    /// Runs the instance's queue until it is empty.
-    async fn work(self: Arc<Self>, instance: Name) {
-        while let Some(event) = self.next(&instance) {
+    /// Runs the subject's queue until it is empty.
+    async fn work(self: Arc<Self>, subject: Subject) {
+        while let Some(event) = self.next(&subject) {
             for order in &event.orders {
-                self.run(&instance, event.state, order).await;
+                self.run(&subject, event.state, order).await;
             }
         }
     }
 
-    fn next(&self, instance: &Name) -> Option<Event> {
+    fn next(&self, subject: &Subject) -> Option<Event> {
         let mut queues = self.queues();
-        let event = queues.get_mut(instance).and_then(VecDeque::pop_front);
+        let event = queues.get_mut(subject).and_then(VecDeque::pop_front);
         if event.is_none() {
             // Under the lock: the next change finds no queue and starts a worker.
-            queues.remove(instance);
+            queues.remove(subject);
         }
         event
     }
 
-    async fn run(&self, instance: &Name, state: HookState, order: &Order) {
+    async fn run(&self, subject: &Subject, state: HookState, order: &Order) {
         let (state, file) = (state.as_str(), &order.file);
         let mut launcher = Launcher::default();
         let ended = tokio::select! {
             biased;
             () = self.abort.cancelled() => {
-                tracing::warn!(%instance, state, file, "the agent stops: hook dropped or ended");
+                tracing::warn!(%subject, state, file, "the agent stops: hook dropped or ended");
                 None
             }
             ended = async {
@@ -229,15 +255,15 @@ impl Shared {
         };
         match ended {
             Some(Ok(Ok(ended))) if ended.status.success() => {
-                tracing::debug!(%instance, state, file, "hook ran");
+                tracing::debug!(%subject, state, file, "hook ran");
             }
             Some(Ok(Ok(ended))) => {
-                tracing::warn!(%instance, state, file, status = %ended.status, "hook failed");
+                tracing::warn!(%subject, state, file, status = %ended.status, "hook failed");
             }
-            Some(Ok(Err(why))) => tracing::warn!(%instance, state, file, why, "hook not run"),
+            Some(Ok(Err(why))) => tracing::warn!(%subject, state, file, why, "hook not run"),
             Some(Err(_)) => {
                 let limit = self.limit.as_secs_f32();
-                tracing::warn!(%instance, state, file, limit, "hook hangs and is ended");
+                tracing::warn!(%subject, state, file, limit, "hook hangs and is ended");
             }
             None => {}
         }

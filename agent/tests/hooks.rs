@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tracing::subscriber::DefaultGuard;
 use vipfleet_agent::checks::ExecPolicy;
-use vipfleet_agent::hooks::{HookState, Hooks};
-use vipfleet_model::Name;
+use vipfleet_agent::hooks::{HookState, Hooks, Subject};
 use vipfleet_model::instance::{Notify, NotifyOn};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -64,8 +63,8 @@ fn hook(on: NotifyOn, exec: &str) -> Notify {
     serde_json::from_value(serde_json::json!({ "on": on, "exec": exec })).unwrap()
 }
 
-fn name(text: &str) -> Name {
-    text.parse().unwrap()
+fn instance(name: &str) -> Subject {
+    Subject::Instance(name.parse().unwrap())
 }
 
 /// What is logged on this thread, on which a `#[tokio::test]` runs all its tasks.
@@ -111,12 +110,23 @@ async fn any_hooks_get_keepalived_s_arguments_and_the_others_run_as_written() {
     scene.script("hook", body);
     let hooks = Hooks::new(scene.policy());
     let notify = [hook(NotifyOn::Master, "hook"), hook(NotifyOn::Any, "hook")];
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Master, 100);
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Stop, 7);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Master, 100);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Stop, 7);
     hooks.drain(DEADLINE).await;
     let expected = "0 ;VI_1 MASTER 100\n4 INSTANCE VI_1 MASTER 100;VI_1 MASTER 100\n\
                     4 INSTANCE VI_1 STOP 7;VI_1 STOP 7\n";
     assert_eq!(scene.read("out"), expected);
+}
+
+#[tokio::test]
+async fn the_hooks_of_a_sync_group_are_told_that_it_is_one() {
+    let scene = Scene::new();
+    scene.script("hook", "echo \"$*;$VIPFLEET_GROUP$VIPFLEET_INSTANCE\" >> $D/out");
+    let hooks = Hooks::new(scene.policy());
+    let group = Subject::Group("web".parse().unwrap());
+    hooks.state_changed(&group, &[hook(NotifyOn::Any, "hook")], HookState::Master, 0);
+    hooks.drain(DEADLINE).await;
+    assert_eq!(scene.read("out"), "GROUP web MASTER 0;web\n");
 }
 
 #[tokio::test]
@@ -136,7 +146,7 @@ async fn arguments_of_its_own_come_first_and_the_user_is_become() {
     };
     let hooks = Hooks::new(scene.policy());
     let notify = [own(NotifyOn::Master), own(NotifyOn::Any)];
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Master, 100);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Master, 100);
     hooks.drain(DEADLINE).await;
     let expected = "nobody own one two\nnobody own one two INSTANCE VI_1 MASTER 100\n";
     assert_eq!(scene.read("out"), expected);
@@ -167,7 +177,7 @@ async fn each_hook_is_for_its_states() {
         scene.script("hook", "printf '%s ' $VIPFLEET_STATE >> $D/out");
         let hooks = Hooks::new(scene.policy());
         for state in [Master, Backup, Fault, Stop] {
-            hooks.state_changed(&name("VI_1"), &[hook(on, "hook")], state, 1);
+            hooks.state_changed(&instance("VI_1"), &[hook(on, "hook")], state, 1);
         }
         hooks.drain(DEADLINE).await;
         assert_eq!(scene.read("out"), expected, "{on:?}");
@@ -181,8 +191,8 @@ async fn an_instance_s_hooks_run_in_order_however_long_each_takes() {
     let hooks = Hooks::new(scene.policy());
     let notify = [hook(NotifyOn::Any, "hook")];
     for priority in 0..10 {
-        for instance in ["a", "b"] {
-            hooks.state_changed(&name(instance), &notify, HookState::Backup, priority);
+        for name in ["a", "b"] {
+            hooks.state_changed(&instance(name), &notify, HookState::Backup, priority);
         }
     }
     hooks.drain(DEADLINE).await;
@@ -196,9 +206,9 @@ async fn an_instance_that_hangs_does_not_hold_up_another() {
     let scene = Scene::new();
     scene.script("hang", "echo $$ > $D/pid; exec sleep 1000").script("hook", "echo $2 >> $D/out");
     let hooks = Hooks::new(scene.policy());
-    hooks.state_changed(&name("a"), &[hook(NotifyOn::Any, "hang")], HookState::Master, 1);
+    hooks.state_changed(&instance("a"), &[hook(NotifyOn::Any, "hang")], HookState::Master, 1);
     let hanging = scene.pid("pid").await;
-    hooks.state_changed(&name("b"), &[hook(NotifyOn::Any, "hook")], HookState::Master, 1);
+    hooks.state_changed(&instance("b"), &[hook(NotifyOn::Any, "hook")], HookState::Master, 1);
     let start = Instant::now();
     while scene.read("out") != "b\n" {
         assert!(start.elapsed() < DEADLINE);
@@ -219,8 +229,8 @@ async fn a_hook_that_hangs_is_ended_and_the_next_one_runs() {
     );
     let hooks = Hooks::with_timeout(scene.policy(), Duration::from_secs(1));
     let notify = [hook(NotifyOn::Any, "hook")];
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Master, 1);
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Backup, 1);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Master, 1);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Backup, 1);
     hooks.drain(DEADLINE).await;
     assert_eq!(scene.read("out"), "BACKUP\n");
     let log = log.text();
@@ -234,7 +244,7 @@ async fn failures_are_said_with_instance_file_and_status() {
     scene.script("fails", "exit 3");
     let hooks = Hooks::new(scene.policy());
     let notify = [hook(NotifyOn::Any, "fails"), hook(NotifyOn::Any, "missing")];
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Fault, 1);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Fault, 1);
     hooks.drain(DEADLINE).await;
     let log = log.text();
     let failed = log.lines().find(|line| line.contains("hook failed")).unwrap();
@@ -254,7 +264,7 @@ async fn an_overload_drops_the_oldest_changes_and_says_so() {
     let notify = [hook(NotifyOn::Any, "hook")];
     // On one thread nothing runs before this test waits.
     for priority in 0..20 {
-        hooks.state_changed(&name("VI_1"), &notify, HookState::Backup, priority);
+        hooks.state_changed(&instance("VI_1"), &notify, HookState::Backup, priority);
     }
     hooks.drain(DEADLINE).await;
     let ran: Vec<u8> = scene.read("out").lines().map(|line| line.parse().unwrap()).collect();
@@ -269,9 +279,9 @@ async fn draining_has_an_end_even_if_hooks_have_not() {
     scene.script("hook", "trap '' TERM; echo $$ > $D/pid; while :; do sleep 1000; done");
     let hooks = Hooks::new(scene.policy());
     let notify = [hook(NotifyOn::Any, "hook")];
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Master, 1);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Master, 1);
     let running = scene.pid("pid").await;
-    hooks.state_changed(&name("VI_1"), &notify, HookState::Stop, 1);
+    hooks.state_changed(&instance("VI_1"), &notify, HookState::Stop, 1);
     hooks.drain(Duration::from_millis(50)).await;
     assert!(!lives(running));
     let log = log.text();
@@ -283,7 +293,7 @@ async fn what_a_hook_starts_stays() {
     let scene = Scene::new();
     scene.script("hook", "sleep 1000 & echo $! > $D/pid");
     let hooks = Hooks::new(scene.policy());
-    hooks.state_changed(&name("a"), &[hook(NotifyOn::Any, "hook")], HookState::Master, 1);
+    hooks.state_changed(&instance("a"), &[hook(NotifyOn::Any, "hook")], HookState::Master, 1);
     hooks.drain(DEADLINE).await;
     let left = scene.pid("pid").await;
     let lived = lives(left);
@@ -300,7 +310,7 @@ async fn hooks_can_be_queued_from_a_thread_without_a_runtime() {
     let queue = hooks.clone();
     let notify = [hook(NotifyOn::Any, "hook")];
     let thread = std::thread::spawn(move || {
-        queue.state_changed(&name("a"), &notify, HookState::Master, 1);
+        queue.state_changed(&instance("a"), &notify, HookState::Master, 1);
     });
     thread.join().unwrap();
     Arc::into_inner(hooks).unwrap().drain(DEADLINE).await;

@@ -23,6 +23,19 @@ pub struct Assignment {
     pub instances: Vec<AssignedInstance>,
     /// Every check that a tracked name refers to; sorted by name.
     pub checks: Vec<NamedCheck>,
+    /// Sorted by name; of the instances above only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sync_groups: Vec<AssignedGroup>,
+}
+
+/// Instances of this node that are MASTER together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AssignedGroup {
+    pub name: Name,
+    /// In the order in which they change; at least two.
+    pub instances: Vec<Name>,
+    pub notify: Vec<Notify>,
 }
 
 /// One instance as one node runs it.
@@ -34,6 +47,9 @@ pub struct AssignedInstance {
     pub version: u8,
     pub interface: String,
     pub priority: u8,
+    /// Added to the priority by the operator.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub priority_offset: i16,
     pub virtual_addresses: Vec<VirtualAddress>,
     pub excluded_addresses: Vec<VirtualAddress>,
     pub advert_interval: Span,
@@ -79,4 +95,9 @@ impl Assignment {
         let text = serde_json::to_vec(self).unwrap_or_default();
         Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+// serde hands the field by reference.
+fn is_zero(offset: &i16) -> bool {
+    *offset == 0
 }

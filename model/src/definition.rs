@@ -3,6 +3,7 @@
 use crate::check::Check;
 use crate::instance::Instance;
 use crate::name::Name;
+use crate::sync_group::SyncGroup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,16 +13,18 @@ use std::fmt;
 pub enum Kind {
     Check,
     Instance,
+    SyncGroup,
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::Check, Self::Instance];
+    pub const ALL: [Self; 3] = [Self::Check, Self::Instance, Self::SyncGroup];
 
     /// As documents write it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Check => "Check",
             Self::Instance => "Instance",
+            Self::SyncGroup => "SyncGroup",
         }
     }
 }
@@ -52,6 +55,7 @@ impl fmt::Display for Key {
 pub enum Definition {
     Instance { name: Name, spec: Box<Instance> },
     Check { name: Name, spec: Check },
+    SyncGroup { name: Name, spec: SyncGroup },
 }
 
 impl Definition {
@@ -63,12 +67,15 @@ impl Definition {
         match self {
             Self::Instance { .. } => Kind::Instance,
             Self::Check { .. } => Kind::Check,
+            Self::SyncGroup { .. } => Kind::SyncGroup,
         }
     }
 
     pub fn name(&self) -> &Name {
         match self {
-            Self::Instance { name, .. } | Self::Check { name, .. } => name,
+            Self::Instance { name, .. }
+            | Self::Check { name, .. }
+            | Self::SyncGroup { name, .. } => name,
         }
     }
 }
@@ -81,21 +88,35 @@ impl Definitions {
     pub fn instances(&self) -> impl Iterator<Item = (&Name, &Instance)> {
         self.0.values().filter_map(|definition| match definition {
             Definition::Instance { name, spec } => Some((name, spec.as_ref())),
-            Definition::Check { .. } => None,
+            Definition::Check { .. } | Definition::SyncGroup { .. } => None,
         })
     }
 
     pub fn checks(&self) -> impl Iterator<Item = (&Name, &Check)> {
         self.0.values().filter_map(|definition| match definition {
             Definition::Check { name, spec } => Some((name, spec)),
-            Definition::Instance { .. } => None,
+            Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
         })
+    }
+
+    pub fn sync_groups(&self) -> impl Iterator<Item = (&Name, &SyncGroup)> {
+        self.0.values().filter_map(|definition| match definition {
+            Definition::SyncGroup { name, spec } => Some((name, spec)),
+            Definition::Instance { .. } | Definition::Check { .. } => None,
+        })
+    }
+
+    pub fn instance(&self, name: &Name) -> Option<&Instance> {
+        match self.0.get(&Key { kind: Kind::Instance, name: name.clone() })? {
+            Definition::Instance { spec, .. } => Some(spec),
+            Definition::Check { .. } | Definition::SyncGroup { .. } => None,
+        }
     }
 
     pub fn check(&self, name: &Name) -> Option<&Check> {
         match self.0.get(&Key { kind: Kind::Check, name: name.clone() })? {
             Definition::Check { spec, .. } => Some(spec),
-            Definition::Instance { .. } => None,
+            Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
         }
     }
 }

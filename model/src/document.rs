@@ -11,6 +11,7 @@ mod fields;
 mod instance;
 mod places;
 mod scalar;
+mod sync_group;
 mod tree;
 
 use crate::definition::{Definition, Key, Kind};
@@ -176,6 +177,9 @@ fn definition(context: &mut Context<'_>, root: &Node) -> Option<Placed<Definitio
             .required(context, "spec", instance::instance)
             .map(|spec| Spec::Instance(Box::new(spec))),
         Some(Kind::Check) => fields.required(context, "spec", check::check).map(Spec::Check),
+        Some(Kind::SyncGroup) => {
+            fields.required(context, "spec", sync_group::sync_group).map(Spec::SyncGroup)
+        }
         None => {
             fields.spot("spec");
             None
@@ -186,6 +190,7 @@ fn definition(context: &mut Context<'_>, root: &Node) -> Option<Placed<Definitio
     let value = match (name?, spec?) {
         (name, Spec::Instance(spec)) => Definition::Instance { name, spec },
         (name, Spec::Check(spec)) => Definition::Check { name, spec },
+        (name, Spec::SyncGroup(spec)) => Definition::SyncGroup { name, spec },
     };
     Some(Placed::at(value, place, root))
 }
@@ -193,10 +198,11 @@ fn definition(context: &mut Context<'_>, root: &Node) -> Option<Placed<Definitio
 enum Spec {
     Instance(Box<crate::instance::Instance>),
     Check(crate::check::Check),
+    SyncGroup(crate::sync_group::SyncGroup),
 }
 
 /// Kinds that the plan names and this release does not have.
-const LATER_KINDS: [&str; 5] = ["Pool", "SyncGroup", "DnsRecord", "Node", "Policy"];
+const LATER_KINDS: [&str; 4] = ["Pool", "DnsRecord", "Node", "Policy"];
 
 fn kind(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Kind> {
     let written = scalar::text(context, spot)?;
@@ -207,7 +213,7 @@ fn kind(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Kind> {
     let place = context.place(spot.node.at, &spot.path);
     if LATER_KINDS.contains(&written.as_str()) {
         let message = format!("kind {written} is not supported yet");
-        let remedy = format!("leave it out; this release has {}", known.join(" and "));
+        let remedy = format!("leave it out; this release has {}", known.join(", "));
         context.error("not-supported-yet", place, message, remedy);
         return None;
     }

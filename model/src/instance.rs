@@ -105,6 +105,10 @@ pub struct Member {
     pub interface: String,
     /// Base priority, 1–255; 255 owns the addresses.
     pub priority: u8,
+    /// Added to the priority until it is changed back: what an operator turns by hand to move the
+    /// addresses. -253 to 253.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority_offset: i16,
     /// Where its adverts come from; default: what the node says of that interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<IpAddr>,
@@ -190,12 +194,15 @@ pub enum Transport {
 }
 
 /// Gratuitous ARP / unsolicited NA schedule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Garp {
     pub repeat: u8,
     pub delay: Span,
     pub refresh: Span,
+    /// Where else the addresses are announced, besides the interface they sit on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<String>,
 }
 
 impl Member {
@@ -205,6 +212,7 @@ impl Member {
             node,
             interface: interface.into(),
             priority,
+            priority_offset: 0,
             address: None,
             external: false,
             track: Vec::new(),
@@ -214,7 +222,12 @@ impl Member {
 
 impl Default for Garp {
     fn default() -> Self {
-        Self { repeat: 5, delay: Span::from_secs(5), refresh: Span::from_secs(0) }
+        Self {
+            repeat: 5,
+            delay: Span::from_secs(5),
+            refresh: Span::from_secs(0),
+            interfaces: Vec::new(),
+        }
     }
 }
 

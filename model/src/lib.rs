@@ -20,6 +20,7 @@ pub mod redaction;
 pub mod report;
 pub mod secret;
 pub mod span;
+pub mod sync_group;
 pub mod validate;
 
 pub use address::VirtualAddress;
@@ -32,3 +33,4 @@ pub use instance::Instance;
 pub use name::Name;
 pub use node::{InterfaceFacts, NodeFacts};
 pub use report::NodeReport;
+pub use sync_group::SyncGroup;

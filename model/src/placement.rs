@@ -4,12 +4,13 @@
 //! Absent: generations (they travel beside an assignment), and any idea of which node is alive:
 //! placement never takes a VIP away from a silent node.
 
-use crate::assignment::{AssignedInstance, AssignedMember, Assignment};
+use crate::assignment::{AssignedGroup, AssignedInstance, AssignedMember, Assignment};
 use crate::check::NamedCheck;
 use crate::definition::Definitions;
 use crate::instance::{Instance, Member, Track};
 use crate::name::Name;
 use crate::node::{NodeFacts, advert_source};
+use crate::sync_group::SyncGroup;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use vipfleet_vrrp::Family;
@@ -33,7 +34,7 @@ pub fn place(
             }
         }
     }
-    let finish = |(node, instances)| (node, with_checks(definitions, instances));
+    let finish = |(node, instances)| (node, finished(definitions, instances));
     instances.into_iter().map(finish).collect()
 }
 
@@ -53,7 +54,7 @@ pub fn place_node(
             }
         }
     }
-    with_checks(definitions, instances)
+    finished(definitions, instances)
 }
 
 /// The address that a member's adverts come from: the operator's word, else what the node's
@@ -113,6 +114,7 @@ fn assigned(
         version: instance.version,
         interface: member.interface.clone(),
         priority: member.priority,
+        priority_offset: member.priority_offset,
         virtual_addresses: instance.virtual_addresses.clone(),
         excluded_addresses: instance.excluded_addresses.clone(),
         advert_interval: instance.advert_interval,
@@ -126,7 +128,7 @@ fn assigned(
         checksum: instance.checksum,
         transport: instance.transport,
         members_only: instance.members_only,
-        garp: instance.garp,
+        garp: instance.garp.clone(),
         virtual_mac: instance.virtual_mac,
         members,
         members_complete: true,
@@ -137,7 +139,10 @@ fn assigned(
 }
 
 /// Instances come in order of their names, since definitions are kept so.
-fn with_checks(definitions: &Definitions, instances: Vec<AssignedInstance>) -> Assignment {
+fn finished(definitions: &Definitions, mut instances: Vec<AssignedInstance>) -> Assignment {
+    let sync_groups = definitions.sync_groups();
+    let sync_groups = sync_groups.filter_map(|(name, group)| joined(name, group, &mut instances));
+    let sync_groups = sync_groups.collect();
     let names = instances
         .iter()
         .flat_map(|instance| instance.track.iter().map(|track| &track.check))
@@ -146,5 +151,32 @@ fn with_checks(definitions: &Definitions, instances: Vec<AssignedInstance>) -> A
         Some(NamedCheck { name: name.clone(), spec: definitions.check(name)?.clone() })
     };
     let checks = names.into_iter().filter_map(named).collect();
-    Assignment { instances, checks }
+    Assignment { instances, checks, sync_groups }
+}
+
+/// A group as this node runs it: its instances track the same checks, so that what weakens one
+/// weakens all and no two of them pull in different directions. `None` where fewer than two run.
+fn joined(
+    name: &Name,
+    group: &SyncGroup,
+    instances: &mut [AssignedInstance],
+) -> Option<AssignedGroup> {
+    let mut here = Vec::new();
+    let mut tracks = Vec::<Track>::new();
+    for instance in &group.instances {
+        let Some(assigned) = instances.iter().find(|it| it.name == *instance) else { continue };
+        here.push(instance.clone());
+        for track in &assigned.track {
+            if tracks.iter().all(|it| it.check != track.check) {
+                tracks.push(track.clone());
+            }
+        }
+    }
+    if here.len() < 2 {
+        return None;
+    }
+    for assigned in instances.iter_mut().filter(|it| here.contains(&it.name)) {
+        assigned.track.clone_from(&tracks);
+    }
+    Some(AssignedGroup { name: name.clone(), instances: here, notify: group.notify.clone() })
 }

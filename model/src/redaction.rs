@@ -23,7 +23,7 @@ impl Definition {
                 Authentication::Pass { password } => Some(password),
                 Authentication::None => None,
             },
-            Self::Check { .. } => None,
+            Self::Check { .. } | Self::SyncGroup { .. } => None,
         }
     }
 }

@@ -15,6 +15,7 @@ mod member;
 mod names;
 mod protocol;
 mod segment;
+mod sync_group;
 mod track;
 
 use crate::definition::{Definition, Definitions, Key};
@@ -63,6 +64,9 @@ fn examine(
         let mut desk = Desk::new(&mut noted, key, Basis::Definitions);
         match definition {
             Definition::Check { spec, .. } => check::examine(&mut desk, spec),
+            Definition::SyncGroup { spec, .. } => {
+                sync_group::examine(&mut desk, key, spec, definitions, known);
+            }
             Definition::Instance { spec, .. } => {
                 protocol::examine(&mut desk, spec);
                 address::examine(&mut desk, spec);

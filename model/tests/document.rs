@@ -82,9 +82,9 @@ fn kinds_that_are_unknown_or_not_built_yet_are_told_apart() {
         "{kind: Pool, name: p, spec: {}}\n---\n{kind: instance, name: p, spec: {}}\n---\n\
          {kind: Banana, name: p}\n---\njust text\n"
     ), @r#"
-    error: fleet.yaml:1:8 document 1 kind: kind Pool is not supported yet; leave it out; this release has Check and Instance
+    error: fleet.yaml:1:8 document 1 kind: kind Pool is not supported yet; leave it out; this release has Check, Instance, SyncGroup
     error: fleet.yaml:3:8 document 2 kind: unknown kind "instance"; did you mean `Instance`?
-    error: fleet.yaml:5:8 document 3 kind: unknown kind "Banana"; kinds are Check, Instance
+    error: fleet.yaml:5:8 document 3 kind: unknown kind "Banana"; kinds are Check, Instance, SyncGroup
     error: fleet.yaml:7:1 document 4: "just text" is not a mapping; write fields as `name: value`
     "#);
 }

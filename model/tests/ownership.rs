@@ -21,7 +21,7 @@ fn spec() -> Instance {
     let definitions = parse(include_str!("sample.yaml"), None).definitions;
     match &definitions[0].value {
         Definition::Instance { spec, .. } => spec.as_ref().clone(),
-        Definition::Check { .. } => panic!("an instance"),
+        other => panic!("{} is no instance", other.key()),
     }
 }
 

@@ -1,24 +1,44 @@
 //! Assignments, server to agent. Nothing here has a default: what the server left out, the agent
 //! must not guess.
 
-use crate::field::{all, choice, duration, ip, name, number, repeated, required, span};
+use crate::field::{all, choice, duration, each, ip, name, number, repeated, required, span};
 use crate::{Malformed, v1};
 use vipfleet_model::Assignment;
-use vipfleet_model::assignment::{AssignedInstance, AssignedMember};
+use vipfleet_model::assignment::{AssignedGroup, AssignedInstance, AssignedMember};
 
 impl From<Assignment> for v1::Assignment {
-    fn from(Assignment { instances, checks }: Assignment) -> Self {
-        Self { instances: all(instances), checks: all(checks) }
+    fn from(Assignment { instances, checks, sync_groups }: Assignment) -> Self {
+        Self { instances: all(instances), checks: all(checks), sync_groups: all(sync_groups) }
     }
 }
 
 impl TryFrom<v1::Assignment> for Assignment {
     type Error = Malformed;
 
-    fn try_from(v1::Assignment { instances, checks }: v1::Assignment) -> Result<Self, Malformed> {
+    fn try_from(wire: v1::Assignment) -> Result<Self, Malformed> {
+        let v1::Assignment { instances, checks, sync_groups } = wire;
         Ok(Self {
             instances: repeated(instances, "instances")?,
             checks: repeated(checks, "checks")?,
+            sync_groups: repeated(sync_groups, "sync_groups")?,
+        })
+    }
+}
+
+impl From<AssignedGroup> for v1::AssignedGroup {
+    fn from(AssignedGroup { name, instances, notify }: AssignedGroup) -> Self {
+        Self { name: name.into(), instances: all(instances), notify: all(notify) }
+    }
+}
+
+impl TryFrom<v1::AssignedGroup> for AssignedGroup {
+    type Error = Malformed;
+
+    fn try_from(wire: v1::AssignedGroup) -> Result<Self, Malformed> {
+        Ok(Self {
+            name: name(wire.name, "name")?,
+            instances: each(wire.instances, "instances", |it| name(it, "name"))?,
+            notify: repeated(wire.notify, "notify")?,
         })
     }
 }
@@ -51,6 +71,7 @@ impl From<AssignedInstance> for v1::AssignedInstance {
             source_address: it.source_address.map(|address| address.to_string()),
             track: all(it.track),
             notify: all(it.notify),
+            priority_offset: it.priority_offset.into(),
         }
     }
 }
@@ -86,6 +107,7 @@ impl TryFrom<v1::AssignedInstance> for AssignedInstance {
             source_address: source_address.transpose()?,
             track: repeated(wire.track, "track")?,
             notify: repeated(wire.notify, "notify")?,
+            priority_offset: number(wire.priority_offset, "priority_offset")?,
         })
     }
 }

@@ -1,12 +1,12 @@
 //! Definitions of any kind, their keys, and sets of them.
 
-use crate::field::{choice, mirrored, name, present};
+use crate::field::{all, choice, each, mirrored, name, present, repeated};
 use crate::malformed::{Malformed, Under};
 use crate::v1;
 use crate::v1::definition::Spec;
-use vipfleet_model::{Definition, Key, Kind};
+use vipfleet_model::{Definition, Key, Kind, SyncGroup};
 
-mirrored!(Kind, v1::Kind, Check, Instance);
+mirrored!(Kind, v1::Kind, Check, Instance, SyncGroup);
 
 impl From<Key> for v1::DefinitionKey {
     fn from(Key { kind, name }: Key) -> Self {
@@ -27,6 +27,7 @@ impl From<Definition> for v1::Definition {
         let (name, spec) = match definition {
             Definition::Instance { name, spec } => (name, Spec::Instance((*spec).into())),
             Definition::Check { name, spec } => (name, Spec::Check(spec.into())),
+            Definition::SyncGroup { name, spec } => (name, Spec::SyncGroup(spec.into())),
         };
         Self { name: name.into(), spec: Some(spec) }
     }
@@ -42,6 +43,26 @@ impl TryFrom<v1::Definition> for Definition {
                 Self::Instance { name, spec: Box::new(instance.try_into().under("instance")?) }
             }
             Spec::Check(check) => Self::Check { name, spec: check.try_into().under("check")? },
+            Spec::SyncGroup(group) => {
+                Self::SyncGroup { name, spec: group.try_into().under("sync_group")? }
+            }
+        })
+    }
+}
+
+impl From<SyncGroup> for v1::SyncGroup {
+    fn from(SyncGroup { instances, notify }: SyncGroup) -> Self {
+        Self { instances: all(instances), notify: all(notify) }
+    }
+}
+
+impl TryFrom<v1::SyncGroup> for SyncGroup {
+    type Error = Malformed;
+
+    fn try_from(v1::SyncGroup { instances, notify }: v1::SyncGroup) -> Result<Self, Malformed> {
+        Ok(Self {
+            instances: each(instances, "instances", |it| name(it, "name"))?,
+            notify: repeated(notify, "notify")?,
         })
     }
 }

@@ -93,7 +93,8 @@ impl TryFrom<v1::Instance> for Instance {
 }
 
 impl From<Member> for v1::Member {
-    fn from(Member { node, interface, priority, address, external, track }: Member) -> Self {
+    fn from(it: Member) -> Self {
+        let Member { node, interface, priority, priority_offset, address, external, track } = it;
         Self {
             node: node.into(),
             interface,
@@ -101,6 +102,7 @@ impl From<Member> for v1::Member {
             address: address.map(|address| address.to_string()),
             external,
             track: all(track),
+            priority_offset: priority_offset.into(),
         }
     }
 }
@@ -109,7 +111,8 @@ impl TryFrom<v1::Member> for Member {
     type Error = Malformed;
 
     fn try_from(wire: v1::Member) -> Result<Self, Malformed> {
-        let v1::Member { node, interface, priority, address, external, track } = wire;
+        let v1::Member { node, interface, priority, address, external, track, priority_offset } =
+            wire;
         Ok(Self {
             node: name(node, "node")?,
             interface,
@@ -117,6 +120,7 @@ impl TryFrom<v1::Member> for Member {
             address: address.map(|address| ip(&address, "address")).transpose()?,
             external,
             track: repeated(track, "track")?,
+            priority_offset: number(priority_offset, "priority_offset")?,
         })
     }
 }
@@ -213,20 +217,27 @@ impl fmt::Debug for v1::PassAuthentication {
 }
 
 impl From<Garp> for v1::Garp {
-    fn from(Garp { repeat, delay, refresh }: Garp) -> Self {
-        Self { repeat: Some(repeat.into()), delay: duration(delay), refresh: duration(refresh) }
+    fn from(Garp { repeat, delay, refresh, interfaces }: Garp) -> Self {
+        Self {
+            repeat: Some(repeat.into()),
+            delay: duration(delay),
+            refresh: duration(refresh),
+            interfaces,
+        }
     }
 }
 
 impl TryFrom<v1::Garp> for Garp {
     type Error = Malformed;
 
-    fn try_from(v1::Garp { repeat, delay, refresh }: v1::Garp) -> Result<Self, Malformed> {
+    fn try_from(wire: v1::Garp) -> Result<Self, Malformed> {
+        let v1::Garp { repeat, delay, refresh, interfaces } = wire;
         let default = Self::default();
         Ok(Self {
             repeat: number(repeat.unwrap_or(default.repeat.into()), "repeat")?,
             delay: span_or(delay, default.delay, "delay")?,
             refresh: span_or(refresh, default.refresh, "refresh")?,
+            interfaces,
         })
     }
 }

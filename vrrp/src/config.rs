@@ -145,6 +145,16 @@ pub enum Takeover {
     Fast,
 }
 
+/// Who decides that this router becomes MASTER.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Election {
+    /// Its own timers.
+    #[default]
+    Alone,
+    /// Its timers, and then the other routers of its sync group; see [`crate::group`].
+    Together,
+}
+
 /// Where adverts go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -205,6 +215,7 @@ pub struct Config {
     /// No preemption for this long after one of this router's checks recovered.
     pub recover_delay: Duration,
     pub takeover: Takeover,
+    pub election: Election,
     /// The 3 of `3 × Advertisement_Interval` (RFC 9568 §6.1).
     pub down_adverts: u8,
     pub authentication: Authentication,

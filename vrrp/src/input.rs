@@ -2,6 +2,7 @@
 //! these; deadlines are not an input but a call ([`crate::Router::handle_deadlines`]).
 
 use crate::config::Config;
+use crate::group::Follow;
 use crate::packet::Advertisement;
 use std::net::IpAddr;
 
@@ -27,6 +28,8 @@ pub enum Input<'p> {
     LeaseExpired,
     /// The machine was suspended (CLOCK_BOOTTIME ran away from CLOCK_MONOTONIC): let go, listen.
     Suspended,
+    /// What the sync group of this router decided.
+    Follow(Follow),
     /// Every address is on the interface: announce them. The driver's answer to each
     /// [`crate::Custody::Serving`] output, also when it had nothing to add; adverts do not wait
     /// for it, announcements do.

@@ -12,6 +12,7 @@ pub mod config;
 mod coordinated;
 mod custody;
 pub mod encode;
+pub mod group;
 pub mod input;
 pub mod output;
 pub mod packet;
@@ -25,10 +26,11 @@ mod timers;
 mod warnings;
 
 pub use config::{
-    Announcements, Authentication, ChecksumForm, Config, ConfigError, Destination, Family, Member,
-    Preemption, Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, ConfigError, Destination, Election,
+    Family, Member, Preemption, Priority, Takeover, Version, Vrid,
 };
 pub use encode::Message;
+pub use group::Follow;
 pub use input::{Health, Input, ResignReason};
 pub use output::{Custody, Discard, Output, Reason, Transition, Transmission, Warning};
 pub use packet::{Advertisement, Envelope, PROTOCOL, parse};

@@ -17,6 +17,9 @@ pub enum Output {
     Custody(Custody),
     /// Send one gratuitous ARP request (unsolicited NA) for every address, now.
     Announce,
+    /// The timers of a router of a sync group say MASTER: the driver asks the group
+    /// ([`crate::group::may_lead`]).
+    Elected(Reason),
     /// The state changed.
     Changed(Transition),
     /// An advert was not acted on.
@@ -85,6 +88,19 @@ pub enum Reason {
     Suspended,
     /// Carried on from a former incarnation of the agent.
     Resumed,
+    /// With another router of the sync group, whose reason it was.
+    Together(Box<Reason>),
+}
+
+impl Reason {
+    /// The reason of those who follow.
+    #[must_use]
+    pub fn together(self) -> Self {
+        match self {
+            Self::Together(_) => self,
+            own => Self::Together(Box::new(own)),
+        }
+    }
 }
 
 impl fmt::Display for Reason {
@@ -117,6 +133,7 @@ impl fmt::Display for Reason {
             }
             Self::Suspended => f.write_str("the machine was suspended"),
             Self::Resumed => f.write_str("carried on after a restart of the agent"),
+            Self::Together(reason) => write!(f, "with its sync group: {reason}"),
         }
     }
 }

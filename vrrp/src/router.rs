@@ -4,7 +4,8 @@
 //! kept, how inputs are dispatched, when to come back. What happens is told by state, in the
 //! RFC's order: `initialize` (§6.4.1), `backup` (§6.4.2), `master` (§6.4.3), and `fault`, which
 //! the RFC does not have. `admission` decides which adverts count, `handover` who serves while
-//! mastership moves, `reconfigure` what a new configuration disturbs.
+//! mastership moves, `reconfigure` what a new configuration disturbs, `together`
+//! how a sync group goes as one.
 
 mod admission;
 mod backup;
@@ -14,6 +15,7 @@ mod initialize;
 mod master;
 mod priority;
 mod reconfigure;
+mod together;
 
 use crate::config::{Config, ConfigError, Priority};
 use crate::coordinated::{Forms, Running};
@@ -86,6 +88,7 @@ impl Router {
             Input::LeaseExpired => self.lease_expired(now),
             Input::Suspended => self.suspended(now),
             Input::Claimed => self.claimed(now),
+            Input::Follow(follow) => self.follow_group(now, follow),
         }
     }
 

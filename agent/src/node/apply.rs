@@ -4,9 +4,9 @@ use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
 use super::instance::{Instance, Leaving};
 use super::prepare::{Prepared, PreparedInstance};
-use super::resume;
-use crate::net::{LeaseTerms, Request, clock};
+use crate::net::{Request, clock};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 use tracing::{error, info};
 use vipfleet_model::Name;
 use vipfleet_vrrp::{Custody, Input, ResignReason, Router, StateName, Transmission};
@@ -78,6 +78,9 @@ impl EventLoop {
         for (name, wanted) in instances {
             self.bring(&name, wanted);
         }
+        let groups = self.instances.values().filter_map(|it| it.prepared.group.as_ref());
+        let groups: BTreeSet<_> = groups.map(|group| group.name.clone()).collect();
+        self.group_states.retain(|name, _| groups.contains(name));
         self.routes_stale = true;
         self.reconcile();
         let requests = self.together.take().unwrap_or_default();
@@ -119,7 +122,9 @@ impl EventLoop {
 
     fn create(&mut self, name: &Name, wanted: PreparedInstance) {
         if self.insert(name, wanted).is_some() {
-            self.start(name);
+            for fellow in self.fellows(name) {
+                self.start(&fellow);
+            }
         }
     }
 
@@ -138,18 +143,17 @@ impl EventLoop {
     }
 
     /// Starts a router once the kernel's inventory is in: only then is it known whether its
-    /// interface exists, and whether a former incarnation's mastership goes on.
+    /// interface exists, and whether a former incarnation's mastership goes on. One of a sync
+    /// group waits until all of it is there.
     pub(super) fn start(&mut self, name: &Name) {
-        if !self.inventory_is_in() {
+        if !self.inventory_is_in() || self.fellows(name).is_empty() {
             return;
         }
         self.refresh(name);
-        let Some(inventory) = self.inventory() else { return };
+        let resumes = self.may_resume(name);
         let Some(instance) = self.instances.get_mut(name).filter(|it| !it.running) else { return };
         instance.running = true;
-        let lease = LeaseTerms { master_down: instance.router.master_down_interval() };
-        let (former, boot_id) = (&self.former, &self.boot_id);
-        if resume::may_resume(&instance.prepared, lease, former, boot_id, &inventory) {
+        if resumes {
             info!(instance = %name, "carrying on as MASTER");
             self.tell(name, Input::Resume);
         } else {

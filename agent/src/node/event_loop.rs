@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, warn};
 use vipfleet_model::{Name, NodeFacts, NodeReport};
 use vipfleet_vrrp::packet;
-use vipfleet_vrrp::{Discard, Input, Time, Vrid};
+use vipfleet_vrrp::{Discard, Input, StateName, Time, Vrid};
 
 /// Packets taken from one socket in a turn; the rest waits for the next turn, which comes at
 /// once. Far above what a LAN of adverts sends, so that only a flood is cut into pieces.
@@ -75,6 +75,8 @@ pub(super) struct EventLoop {
     pub(super) known_checks: BTreeSet<Name>,
     pub(super) checks: BTreeMap<Name, CheckState>,
     pub(super) deadlines: Deadlines,
+    /// The state that all of a sync group were in last.
+    pub(super) group_states: BTreeMap<Name, StateName>,
     pub(super) generation: u64,
     pub(super) hash: String,
     /// The first assignment runs, and the kernel was reconciled with it.
@@ -134,6 +136,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         known_checks: BTreeSet::new(),
         checks: BTreeMap::new(),
         deadlines: Deadlines::default(),
+        group_states: BTreeMap::new(),
         generation: 0,
         hash: String::new(),
         reconciled: false,

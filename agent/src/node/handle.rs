@@ -7,7 +7,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use vipfleet_model::instance::Notify;
-use vipfleet_model::report::TransitionRecord;
+use vipfleet_model::report::{InstanceState, TransitionRecord};
 use vipfleet_model::{Name, NodeFacts, NodeReport};
 
 /// Commands that may wait for the loop, which takes them at every wake.
@@ -37,6 +37,14 @@ pub enum Notice {
         /// Hooks of the instance as configured when it happened.
         notify: Vec<Notify>,
         /// The instance ends with it: hooks for `stop`.
+        ends: bool,
+    },
+    /// All instances of a sync group are in one state, another than before.
+    Group {
+        group: Name,
+        to: InstanceState,
+        notify: Vec<Notify>,
+        /// The group ends with it: hooks for `stop`.
         ends: bool,
     },
     /// Something an operator must know, already one line.

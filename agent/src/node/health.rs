@@ -16,16 +16,23 @@ pub struct CheckState {
     pub since: String,
 }
 
-/// Fitness of one instance. `obstacle` is why its interface cannot carry adverts, if it cannot. A
-/// check without a result yet counts neither up nor down, but makes the health pending: no
-/// preemption on unknown ground.
+/// Fitness of one instance. `obstacle` is why its interface cannot carry adverts, if it cannot;
+/// `offset` is the operator's, and counts like a weight: a router that was turned down is not at
+/// its full priority. A check without a result yet counts neither up nor down, but makes the
+/// health pending: no preemption on unknown ground.
 pub fn health(
     obstacle: Option<String>,
+    offset: i16,
     tracks: &[Track],
     checks: &BTreeMap<Name, CheckState>,
 ) -> Health {
     let mut health = Health { interface_down: obstacle.is_some(), ..Health::default() };
     health.faults.extend(obstacle);
+    if offset != 0 {
+        health.weight += i32::from(offset);
+        health.full_weight += i32::from(offset.max(0));
+        health.weighted.push(format!("priority offset {offset:+}"));
+    }
     for track in tracks {
         health.full_weight += i32::from(track.weight.max(0));
         count(track, checks.get(&track.check), &mut health);
@@ -70,7 +77,7 @@ mod tests {
         let check: Name = "nginx".parse().unwrap();
         let track = Track { check: check.clone(), weight, reverse };
         let state = CheckState { status, detail: "because".into(), since: String::new() };
-        health(None, &[track], &BTreeMap::from([(check, state)]))
+        health(None, 0, &[track], &BTreeMap::from([(check, state)]))
     }
 
     #[test]
@@ -100,14 +107,23 @@ mod tests {
     #[test]
     fn a_check_that_nobody_has_heard_of_is_pending() {
         let track = Track { check: "nginx".parse().unwrap(), weight: 0, reverse: false };
-        assert!(health(None, &[track], &BTreeMap::new()).pending);
+        assert!(health(None, 0, &[track], &BTreeMap::new()).pending);
     }
 
     #[test]
     fn an_absent_interface_is_a_fault_of_the_host() {
         let absent = "interface ens33 does not exist".to_owned();
-        let health = health(Some(absent), &[], &BTreeMap::new());
+        let health = health(Some(absent), 0, &[], &BTreeMap::new());
         assert!(health.interface_down);
         assert_eq!(health.faults, ["interface ens33 does not exist"]);
+    }
+
+    #[test]
+    fn an_offset_weakens_like_a_check_and_strengthens_what_is_full() {
+        let down = health(None, -40, &[], &BTreeMap::new());
+        assert_eq!((down.weight, down.full_weight), (-40, 0));
+        assert_eq!(down.weighted, ["priority offset -40"]);
+        let up = health(None, 20, &[], &BTreeMap::new());
+        assert_eq!((up.weight, up.full_weight), (20, 20));
     }
 }

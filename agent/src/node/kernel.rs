@@ -161,13 +161,17 @@ impl EventLoop {
 
     /// Tells the router what changed of its ground: health first, then the source address.
     pub(super) fn refresh(&mut self, name: &Name) {
+        let of_others = self.obstacles_of_others(name);
         let Some(instance) = self.instances.get_mut(name) else { return };
         let socket = self.lan.listen(instance.interface(), instance.family());
         self.routes_stale |= !instance.running || instance.socket != socket;
         instance.socket = socket;
         let source = self.lan.source(&instance.prepared);
         let obstacle = self.lan.obstacle(&instance.prepared);
-        let fitness = health(obstacle, &instance.prepared.assigned.track, &self.checks);
+        let assigned = &instance.prepared.assigned;
+        let offset = assigned.priority_offset;
+        let mut fitness = health(obstacle, offset, &assigned.track, &self.checks);
+        fitness.faults.extend(of_others);
         let new_health = (instance.health.as_ref() != Some(&fitness)).then_some(fitness);
         let new_source = (instance.source != source || instance.health.is_none()).then_some(source);
         instance.source = source;

@@ -9,6 +9,7 @@
 mod apply;
 mod deadlines;
 mod event_loop;
+mod group;
 mod handle;
 pub mod health;
 mod instance;

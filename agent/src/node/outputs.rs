@@ -39,6 +39,7 @@ impl EventLoop {
             }
             Output::Custody(custody) => self.take_custody(name, custody),
             Output::Announce => announce(instance, &self.lan),
+            Output::Elected(reason) => self.elect(name, &reason),
             Output::Changed(transition) => self.changed(name, transition),
             Output::Discarded { source, why } => {
                 instance.counters.discard(why);
@@ -85,9 +86,11 @@ impl EventLoop {
     }
 
     fn changed(&mut self, name: &Name, transition: Transition) {
-        let Transition { from, to, reason, .. } = transition;
+        let Transition { from, to, reason, .. } = &transition;
         let ends = matches!(reason, Reason::Resigned(ResignReason::Stop | ResignReason::Removed));
-        self.record(name, (from, to), reason.to_string(), ends);
+        self.record(name, (*from, *to), reason.to_string(), ends);
+        self.group_follows(name, &transition);
+        self.group_settles(name, *to, ends);
     }
 
     /// Tells the world of a change of state.
@@ -156,9 +159,13 @@ fn transmit(instance: &mut Instance, lan: &Lan, transmission: Transmission, mess
 /// the same.
 fn announce(instance: &Instance, lan: &Lan) {
     for address in instance.prepared.addresses.iter() {
-        let interface = address.dev.as_deref().unwrap_or(instance.interface());
-        if let Err(error) = lan.announce(interface, address.ip()) {
-            debug!(instance = %instance.name(), address = %address.ip(), %error, "not announced");
+        let own = address.dev.as_deref().unwrap_or(instance.interface());
+        let elsewhere = instance.prepared.assigned.garp.interfaces.iter().map(String::as_str);
+        for interface in std::iter::once(own).chain(elsewhere.filter(|it| *it != own)) {
+            if let Err(error) = lan.announce(interface, address.ip()) {
+                let (instance, address) = (instance.name(), address.ip());
+                debug!(%instance, %address, interface, %error, "not announced");
+            }
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use vipfleet_model::assignment::AssignedInstance;
+use vipfleet_model::assignment::{AssignedGroup, AssignedInstance};
 use vipfleet_model::{Assignment, Name, VirtualAddress};
-use vipfleet_vrrp::{Config, Router};
+use vipfleet_vrrp::{Config, Election, Router};
 
 /// An assignment that was checked whole.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +24,8 @@ pub struct PreparedInstance {
     pub config: Config,
     /// Virtual and excluded addresses: everything that follows the MASTER.
     pub addresses: Arc<[VirtualAddress]>,
+    /// Its sync group, if it is in one.
+    pub group: Option<Arc<AssignedGroup>>,
 }
 
 /// Why an assignment cannot run here.
@@ -60,6 +62,9 @@ pub fn prepare(generation: u64, hash: String, assignment: Assignment) -> Result<
             return Err(unfit("name", "there are two instances of this name".into()));
         }
     }
+    for group in assignment.sync_groups {
+        join(&mut instances, group)?;
+    }
     let checks = assignment.checks.into_iter().map(|check| check.name).collect();
     Ok(Prepared { generation, hash, instances, checks })
 }
@@ -82,5 +87,33 @@ fn prepare_instance(
     Router::new(config.clone()).map_err(|cause| unfit("", cause.to_string()))?;
     let all = assigned.virtual_addresses.iter().chain(&assigned.excluded_addresses);
     let addresses = all.cloned().collect();
-    Ok(PreparedInstance { assigned, config, addresses })
+    Ok(PreparedInstance { assigned, config, addresses, group: None })
+}
+
+/// Makes the instances of a group know each other.
+fn join(
+    instances: &mut BTreeMap<Name, PreparedInstance>,
+    group: AssignedGroup,
+) -> Result<(), Unfit> {
+    let unfit = |reason: String| {
+        let field_path = format!("syncGroups[{}].instances", group.name);
+        Err(Unfit { field_path, reason })
+    };
+    if group.instances.len() < 2 {
+        return unfit("a sync group has at least two instances".into());
+    }
+    let group = Arc::new(group.clone());
+    for name in &group.instances {
+        match instances.get_mut(name) {
+            None => return unfit(format!("{name} is not an instance of this node")),
+            Some(PreparedInstance { group: Some(other), .. }) => {
+                return unfit(format!("{name} is in {} already", other.name));
+            }
+            Some(prepared) => {
+                prepared.config.election = Election::Together;
+                prepared.group = Some(Arc::clone(&group));
+            }
+        }
+    }
+    Ok(())
 }

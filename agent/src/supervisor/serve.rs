@@ -2,7 +2,7 @@
 
 use super::signals::{Asked, Signals};
 use super::{Source, Supervisor, lock};
-use crate::hooks::HookState;
+use crate::hooks::{HookState, Subject};
 use crate::node::{Command, Former, Notice};
 use crate::uplink::{FromServer, Offer};
 use std::time::Duration;
@@ -87,9 +87,16 @@ impl Supervisor {
                 let instance = record.instance.clone();
                 self.note_mastership(&instance, record.to);
                 if let Some(state) = HookState::of(record.to, ends) {
-                    self.hooks.state_changed(&instance, &notify, state, record.effective_priority);
+                    let (subject, priority) =
+                        (Subject::Instance(instance), record.effective_priority);
+                    self.hooks.state_changed(&subject, &notify, state, priority);
                 }
                 self.keep(record);
+            }
+            Notice::Group { group, to, notify, ends } => {
+                if let Some(state) = HookState::of(to, ends) {
+                    self.hooks.state_changed(&Subject::Group(group), &notify, state, 0);
+                }
             }
             Notice::Warning { instance: Some(instance), text } => warn!(%instance, "{text}"),
             Notice::Warning { instance: None, text } => warn!("{text}"),

@@ -1,6 +1,6 @@
 //! Commands that change definitions.
 
-use super::name::{DefinitionKind, node_priority};
+use super::name::{DefinitionKind, node_offset, node_priority};
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,6 +87,7 @@ pub(crate) enum SetTarget {
     /// Change fields of an instance; what is not named stays.
     #[command(after_help = "Examples:\n  vipctl set instance VI_1 --add-vip 192.0.2.12 --wait\n  \
                       vipctl set instance VI_1 --priority lb1=100 --priority lb2=90\n  \
+                      vipctl set instance VI_1 --priority-offset lb1=-30\n  \
                       vipctl set instance VI_1 --takeover fast --if-revision 12")]
     Instance(SetInstanceArgs),
 }
@@ -98,6 +99,10 @@ pub(crate) struct SetInstanceArgs {
     /// Base priority of a member.
     #[arg(long, value_name = "NODE=N", group = "field", value_parser = node_priority)]
     pub(crate) priority: Vec<(Name, u8)>,
+    /// Added to the priority of a member until it is set to 0 again: moves the addresses by hand.
+    #[arg(long, value_name = "NODE=N", group = "field", value_parser = node_offset)]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) priority_offset: Vec<(Name, i16)>,
     /// Another virtual address; no change when it is there.
     #[arg(long, value_name = "ADDRESS", group = "field")]
     pub(crate) add_vip: Vec<VirtualAddress>,

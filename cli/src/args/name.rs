@@ -42,6 +42,8 @@ pub(crate) enum DefinitionKind {
     Instance,
     #[value(aliases = ["checks", "Check"])]
     Check,
+    #[value(aliases = ["syncgroups", "SyncGroup"])]
+    Syncgroup,
 }
 
 impl From<DefinitionKind> for Kind {
@@ -49,6 +51,7 @@ impl From<DefinitionKind> for Kind {
         match it {
             DefinitionKind::Instance => Self::Instance,
             DefinitionKind::Check => Self::Check,
+            DefinitionKind::Syncgroup => Self::SyncGroup,
         }
     }
 }
@@ -67,4 +70,11 @@ pub(super) fn node_priority(text: &str) -> Result<(Name, u8), String> {
     let (node, priority) = text.split_once('=').ok_or_else(wrong)?;
     let priority = priority.parse().ok().filter(|it| *it > 0).ok_or_else(wrong)?;
     Ok((node.parse().map_err(|cause| format!("{cause}"))?, priority))
+}
+
+pub(super) fn node_offset(text: &str) -> Result<(Name, i16), String> {
+    let wrong = || "write NODE=N with N from -253 to 253, as in lb1=-30".to_owned();
+    let (node, offset) = text.split_once('=').ok_or_else(wrong)?;
+    let offset = offset.parse().ok().filter(|it| (-253..=253).contains(it)).ok_or_else(wrong)?;
+    Ok((node.parse().map_err(|cause| format!("{cause}"))?, offset))
 }

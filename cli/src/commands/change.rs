@@ -143,7 +143,8 @@ fn names(changes: &[Change]) -> Vec<String> {
     changes.iter().map(|change| name(&change.key)).collect()
 }
 
-/// Instances to wait for: those that changed, and those that track a check that did. `None`: no
+/// Instances to wait for: those that changed, and those that track a check or follow a group that
+/// did. `None`: no
 /// kernel is concerned. An empty list would mean every instance of the fleet.
 async fn concerned(
     server: &Server,
@@ -156,6 +157,12 @@ async fn concerned(
     };
     let mut names = of(Kind::Instance).collect::<BTreeSet<_>>();
     let checks = of(Kind::Check).collect::<BTreeSet<_>>();
+    let groups = changes.iter().flat_map(|change| [&change.before, &change.after]);
+    for definition in groups.flatten() {
+        if let Definition::SyncGroup { spec, .. } = definition {
+            names.extend(spec.instances.iter().cloned());
+        }
+    }
     if !checks.is_empty() {
         names.extend(trackers(server, &checks).await?);
     }

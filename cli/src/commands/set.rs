@@ -6,8 +6,8 @@ use crate::args::{SetInstanceArgs, SetTarget};
 use crate::connect::Server;
 use crate::exit::{Exit, Failure};
 use crate::input::Input;
-use vipfleet_model::instance::Instance;
-use vipfleet_model::{Definition, Key, Kind};
+use vipfleet_model::instance::{Instance, Member};
+use vipfleet_model::{Definition, Key, Kind, Name};
 use vipfleet_proto::v1;
 
 /// How often a change is planned anew, unless the operator named a revision.
@@ -73,19 +73,16 @@ fn changed(definition: Definition, args: &SetInstanceArgs) -> Result<Definition,
             modify(&mut spec, args)?;
             Ok(Definition::Instance { name, spec })
         }
-        Definition::Check { name, .. } => Err(Failure::failed(format!("{name} is a check"))),
+        other => Err(Failure::failed(format!("{} is no instance", other.key()))),
     }
 }
 
 fn modify(spec: &mut Instance, args: &SetInstanceArgs) -> Result<(), Failure> {
     for (node, priority) in &args.priority {
-        let nodes = spec.members.iter().map(|it| it.node.to_string()).collect::<Vec<_>>();
-        let member = spec.members.iter_mut().find(|member| member.node == *node);
-        let member = member.ok_or_else(|| {
-            let failure = Failure::refused(format!("{node} is no member of {}", args.name));
-            failure.remedy(format!("its members are {}", nodes.join(", ")))
-        })?;
-        member.priority = *priority;
+        member(spec, node, args)?.priority = *priority;
+    }
+    for (node, offset) in &args.priority_offset {
+        member(spec, node, args)?.priority_offset = *offset;
     }
     for vip in &args.remove_vip {
         let Some(at) = spec.virtual_addresses.iter().position(|it| it.ip() == vip.ip()) else {
@@ -114,6 +111,19 @@ fn modify(spec: &mut Instance, args: &SetInstanceArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn member<'i>(
+    spec: &'i mut Instance,
+    node: &Name,
+    args: &SetInstanceArgs,
+) -> Result<&'i mut Member, Failure> {
+    let nodes = spec.members.iter().map(|it| it.node.to_string()).collect::<Vec<_>>();
+    let member = spec.members.iter_mut().find(|member| member.node == *node);
+    member.ok_or_else(|| {
+        let failure = Failure::refused(format!("{node} is no member of {}", args.name));
+        failure.remedy(format!("its members are {}", nodes.join(", ")))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +141,7 @@ mod tests {
         let definition = document::parse(text, None).definitions.remove(0).value;
         match changed(definition, &args)? {
             Definition::Instance { spec, .. } => Ok(*spec),
-            Definition::Check { .. } => panic!("a check came back"),
+            other => panic!("{} came back", other.key()),
         }
     }
 
@@ -153,6 +163,14 @@ mod tests {
         assert_eq!((failure.exit, failure.remedy.as_str()), (Exit::Refused, "its members are lb1"));
         let failure = set(&["--remove-vip", "192.0.2.99"]).unwrap_err();
         assert!(failure.remedy.contains("192.0.2.10/24"), "{failure}");
+    }
+
+    #[test]
+    fn an_offset_is_put_beside_the_priority_and_taken_away_again() {
+        let spec = set(&["--priority-offset", "lb1=-30"]).unwrap();
+        assert_eq!((spec.members[0].priority, spec.members[0].priority_offset), (100, -30));
+        let spec = set(&["--priority-offset=lb1=0"]).unwrap();
+        assert_eq!(spec.members[0].priority_offset, 0);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub(crate) fn checks(
             spec: spec.clone(),
             nodes: of_nodes(name),
         }),
-        Definition::Instance { .. } => None,
+        Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
     };
     definitions.iter().filter_map(check).collect()
 }

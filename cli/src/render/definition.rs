@@ -55,6 +55,10 @@ impl Listed for StoredDefinition {
     fn row(&self, _: &Look) -> Vec<Cell> {
         let what = match &self.definition {
             Definition::Check { spec, .. } => probe(&spec.probe),
+            Definition::SyncGroup { spec, .. } => {
+                let names = spec.instances.iter().map(ToString::to_string);
+                names.collect::<Vec<_>>().join(", ")
+            }
             Definition::Instance { spec, .. } => {
                 let join = |words: Vec<String>| words.join(", ");
                 let vips = spec.virtual_addresses.iter().map(ToString::to_string).collect();

@@ -70,6 +70,8 @@ impl AssignedInstance {
                 Takeover::Rfc => engine::Takeover::Rfc,
                 Takeover::Fast => engine::Takeover::Fast,
             },
+            // Which group it is in, if any, its assignment says.
+            election: engine::Election::Alone,
             down_adverts: self.down_adverts,
             authentication: match &self.authentication {
                 Authentication::None => engine::Authentication::None,

@@ -140,12 +140,14 @@ fn garp(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Garp> {
     let repeat = fields.optional(context, "repeat", |c, s| integer(c, s, "1 to 255"));
     let delay = fields.optional(context, "delay", duration);
     let refresh = fields.optional(context, "refresh", duration);
+    let interfaces = fields.optional(context, "interfaces", |c, s| list(c, s, text));
     fields.finish(context);
     let plain = Garp::default();
     Some(Garp {
         repeat: repeat.flatten().unwrap_or(plain.repeat),
         delay: delay.flatten().unwrap_or(plain.delay),
         refresh: refresh.flatten().unwrap_or(plain.refresh),
+        interfaces: interfaces.flatten().unwrap_or_default(),
     })
 }
 
@@ -154,6 +156,7 @@ fn member(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Member> {
     let node = fields.required(context, "node", name);
     let interface = fields.required(context, "interface", text);
     let priority = fields.required(context, "priority", |c, s| integer(c, s, "1 to 255"));
+    let offset = fields.optional(context, "priorityOffset", |c, s| integer(c, s, "-253 to 253"));
     let address = fields.optional(context, "address", ip);
     let external = fields.optional(context, "external", boolean);
     let track = fields.optional(context, "track", tracks);
@@ -162,6 +165,7 @@ fn member(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Member> {
         node: node?,
         interface: interface?,
         priority: priority?,
+        priority_offset: offset.flatten().unwrap_or_default(),
         address: address.flatten(),
         external: external.flatten().unwrap_or_default(),
         track: track.flatten().unwrap_or_default(),
@@ -183,7 +187,7 @@ fn tracks(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Vec<Track>> {
     })
 }
 
-fn hook(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Notify> {
+pub(super) fn hook(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Notify> {
     let mut fields = Fields::of(context, spot)?;
     let on = fields.required(context, "on", |c, s| {
         let events = [

@@ -31,7 +31,7 @@ pub fn assignment(host: &HostConfig) -> (Assignment, Findings) {
         checks.push(NamedCheck { name: check.name.value.clone(), spec: check.spec.clone() });
     }
     checks.sort_by(|left, right| left.name.cmp(&right.name));
-    (Assignment { instances, checks }, findings)
+    (Assignment { instances, checks, sync_groups: Vec::new() }, findings)
 }
 
 fn assigned(
@@ -48,6 +48,7 @@ fn assigned(
         version: it.version.value,
         interface: it.interface.value,
         priority: it.priority.value,
+        priority_offset: 0,
         virtual_addresses: it.virtual_addresses.into_iter().map(|a| a.value).collect(),
         excluded_addresses: it.excluded_addresses.into_iter().map(|a| a.value).collect(),
         advert_interval: it.advert_interval.value,

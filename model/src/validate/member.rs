@@ -67,6 +67,7 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
         let message = "priority 0 means resigning and is never configured";
         desk.error("priority-range", format!("{path}.priority"), message, "write 1 to 254");
     }
+    offset(desk, path, member);
     if let Some(trouble) = interface_trouble(&member.interface) {
         let message = format!("the interface of {} is {trouble}", member.node);
         let remedy = "write the interface's name as `ip link` on that host shows it";
@@ -91,6 +92,20 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
         let message = format!("{address} is a virtual address of this instance");
         let remedy = "write the host's own address, or priority 255 if the host owns the VIP";
         desk.error("vip-own-address", path, message, remedy);
+    }
+}
+
+fn offset(desk: &mut Desk<'_>, path: &str, member: &Member) {
+    let (offset, path) = (member.priority_offset, format!("{path}.priorityOffset"));
+    if !(-253..=253).contains(&offset) {
+        let message = format!("offset {offset} is outside -253 to 253");
+        desk.error("priority-offset", path, message, "write -253 to 253; 0 is none");
+    } else if offset != 0 && (member.external || member.priority == 255) {
+        let who =
+            if member.external { "a host that vipfleet does not manage" } else { "the owner" };
+        let message = format!("the offset of {who} has no effect");
+        let remedy = "leave priorityOffset out";
+        desk.warning("priority-offset-unused", path, message, remedy);
     }
 }
 

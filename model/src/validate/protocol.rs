@@ -1,6 +1,7 @@
 //! What the protocol itself asks of an instance: numbers, intervals, authentication.
 
 use super::desk::Desk;
+use super::names::interface_trouble;
 use crate::assignment::PASSWORD_BYTES;
 use crate::instance::{Authentication, Checksum, Instance};
 use crate::span::Span;
@@ -99,5 +100,16 @@ fn garp(desk: &mut Desk<'_>, spec: &Instance) {
             message,
             "write 1s or more, or 0s for none",
         );
+    }
+    for (index, interface) in spec.garp.interfaces.iter().enumerate() {
+        let path = format!("spec.garp.interfaces[{index}]");
+        if let Some(trouble) = interface_trouble(interface) {
+            let message = format!("{interface:?} is {trouble}");
+            let remedy = "write the interface's name as `ip link` on the hosts shows it";
+            desk.error("interface-name", path, message, remedy);
+        } else if spec.garp.interfaces[..index].contains(interface) {
+            let message = format!("{interface} is listed twice");
+            desk.error("duplicate-garp-interface", path, message, "keep one");
+        }
     }
 }

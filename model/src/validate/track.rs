@@ -4,7 +4,7 @@ use super::Known;
 use super::desk::Desk;
 use super::names::is_file_name;
 use crate::definition::Definitions;
-use crate::instance::{Instance, Member, Takeover, Track};
+use crate::instance::{Instance, Member, Notify, Takeover, Track};
 use crate::name::Name;
 use std::collections::BTreeSet;
 
@@ -33,7 +33,12 @@ pub(super) fn examine(
         }
     }
     weights(desk, spec);
-    for (index, hook) in spec.notify.iter().enumerate() {
+    hooks(desk, &spec.notify);
+}
+
+/// A definition can never hand a host a path.
+pub(super) fn hooks(desk: &mut Desk<'_>, notify: &[Notify]) {
+    for (index, hook) in notify.iter().enumerate() {
         if !is_file_name(&hook.exec) {
             let message = format!("{:?} is no file name", hook.exec);
             let remedy = "put the file into the agent's exec dir and write its name without a path";
@@ -102,7 +107,7 @@ fn too_small(desk: &mut Desk<'_>, spec: &Instance) {
         return;
     };
     let never_faulty = tracked.iter().all(|track| track.weight != 0);
-    let worst = effective(highest.priority, tracked.iter().map(|track| track.weight.min(0)));
+    let worst = effective(highest, tracked.iter().map(|track| track.weight.min(0)));
     if !tracked.is_empty() && never_faulty && worst > rival {
         let message = format!(
             "{} keeps priority {worst} with every check down, and nobody else gets above {rival}",
@@ -115,11 +120,12 @@ fn too_small(desk: &mut Desk<'_>, spec: &Instance) {
 }
 
 fn best(spec: &Instance, member: &Member) -> i32 {
-    effective(member.priority, tracked(spec, member).iter().map(|track| track.weight.max(0)))
+    effective(member, tracked(spec, member).iter().map(|track| track.weight.max(0)))
 }
 
-fn effective(base: u8, weights: impl Iterator<Item = i16>) -> i32 {
-    (i32::from(base) + weights.map(i32::from).sum::<i32>()).clamp(1, 254)
+fn effective(member: &Member, weights: impl Iterator<Item = i16>) -> i32 {
+    let base = i32::from(member.priority) + i32::from(member.priority_offset);
+    (base + weights.map(i32::from).sum::<i32>()).clamp(1, 254)
 }
 
 /// As placement merges them: the member's own entry counts.

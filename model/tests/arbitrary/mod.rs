@@ -13,7 +13,7 @@ use vipfleet_model::instance::{
 };
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
-use vipfleet_model::{Definition, Name, VirtualAddress};
+use vipfleet_model::{Definition, Name, SyncGroup, VirtualAddress};
 
 /// No key twice.
 pub(crate) fn definitions() -> impl Strategy<Value = Vec<Definition>> {
@@ -29,6 +29,9 @@ fn definition() -> impl Strategy<Value = Definition> {
         (name(), instance())
             .prop_map(|(name, spec)| Definition::Instance { name, spec: Box::new(spec) }),
         (name(), check()).prop_map(|(name, spec)| Definition::Check { name, spec }),
+        (name(), vec(name(), 0..4), vec(hook(), 0..2)).prop_map(|(name, instances, notify)| {
+            Definition::SyncGroup { name, spec: SyncGroup { instances, notify } }
+        }),
     ]
 }
 
@@ -81,11 +84,13 @@ fn track() -> impl Strategy<Value = Track> {
 }
 
 fn member() -> impl Strategy<Value = Member> {
-    let parts = (name(), text(), any::<u8>(), option::of(ip()), any::<bool>(), vec(track(), 0..3));
-    parts.prop_map(|(node, interface, priority, address, external, track)| Member {
+    let numbers = (any::<u8>(), any::<i16>());
+    let parts = (name(), text(), numbers, option::of(ip()), any::<bool>(), vec(track(), 0..3));
+    parts.prop_map(|(node, interface, (priority, offset), address, external, track)| Member {
         node,
         interface,
         priority,
+        priority_offset: offset,
         address,
         external,
         track,
@@ -111,13 +116,14 @@ fn instance() -> impl Strategy<Value = Instance> {
         vec(member(), 0..3),
         vec(track(), 0..2),
         vec(hook(), 0..2),
+        vec(text(), 0..2),
     );
     let numbers = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let spans = (span(), span(), span(), span(), span(), span());
     let switches = any::<[bool; 6]>();
     (lists, numbers, spans, switches, option::of(text())).prop_map(
         |(lists, (id, version, down_adverts, repeat), spans, switches, password)| {
-            let (addresses, excluded, members, track, notify) = lists;
+            let (addresses, excluded, members, track, notify, interfaces) = lists;
             let [preempt, members_only, virtual_mac, fast, message, unicast] = switches;
             Instance {
                 version,
@@ -136,7 +142,7 @@ fn instance() -> impl Strategy<Value = Instance> {
                 checksum: if message { Checksum::Message } else { Checksum::PseudoHeader },
                 transport: if unicast { Transport::Unicast } else { Transport::Multicast },
                 members_only,
-                garp: Garp { repeat, delay: spans.4, refresh: spans.5 },
+                garp: Garp { repeat, delay: spans.4, refresh: spans.5, interfaces },
                 virtual_mac,
                 track,
                 notify,

@@ -248,7 +248,7 @@ fn settings(users: Users) -> impl Strategy<Value = Instance> {
                 preempt_delay,
                 down_adverts,
                 members_only: only,
-                garp: Garp { repeat, delay, refresh },
+                garp: Garp { repeat, delay, refresh, interfaces: Vec::new() },
                 notify,
                 ..Instance::new(1, Vec::new(), Vec::new())
             }

@@ -86,7 +86,7 @@ fn assignment() -> v1::Assignment {
         ..Default::default()
     };
     let check = v1::NamedCheck { name: "nginx".into(), spec: Some(process_check()) };
-    v1::Assignment { instances: vec![assigned], checks: vec![check] }
+    v1::Assignment { instances: vec![assigned], checks: vec![check], sync_groups: Vec::new() }
 }
 
 #[test]

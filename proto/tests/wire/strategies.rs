@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::net::IpAddr;
 use std::time::Duration;
 use vipfleet_model::address::Scope;
-use vipfleet_model::assignment::{AssignedInstance, AssignedMember};
+use vipfleet_model::assignment::{AssignedGroup, AssignedInstance, AssignedMember};
 use vipfleet_model::check::{
     ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe, TcpProbe,
 };
@@ -23,6 +23,7 @@ use vipfleet_model::report::{
 };
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
+use vipfleet_model::sync_group::SyncGroup;
 use vipfleet_model::{
     Assignment, Check, Definition, Finding, Instance, InterfaceFacts, Key, Kind, Name, NodeFacts,
     NodeReport, Place, Severity, VirtualAddress,
@@ -85,10 +86,11 @@ pub(crate) fn notify() -> impl Strategy<Value = Notify> {
 }
 
 pub(crate) fn garp() -> impl Strategy<Value = Garp> {
-    (any::<u8>(), span(), span()).prop_map(|(repeat, delay, refresh)| Garp {
-        repeat,
-        delay,
-        refresh,
+    (any::<u8>(), span(), span(), vec(text(), 0..3)).prop_map(|parts| Garp {
+        repeat: parts.0,
+        delay: parts.1,
+        refresh: parts.2,
+        interfaces: parts.3,
     })
 }
 
@@ -101,15 +103,16 @@ fn member() -> impl Strategy<Value = Member> {
     let parts = (
         name(),
         text(),
-        any::<u8>(),
+        (any::<u8>(), any::<i16>()),
         option::of(any::<IpAddr>()),
         any::<bool>(),
         vec(track(), 0..3),
     );
-    parts.prop_map(|(node, interface, priority, address, external, track)| Member {
+    parts.prop_map(|(node, interface, (priority, offset), address, external, track)| Member {
         node,
         interface,
         priority,
+        priority_offset: offset,
         address,
         external,
         track,
@@ -193,6 +196,9 @@ pub(crate) fn definition() -> impl Strategy<Value = Definition> {
         (name(), instance())
             .prop_map(|(name, spec)| Definition::Instance { name, spec: Box::new(spec) }),
         (name(), check()).prop_map(|(name, spec)| Definition::Check { name, spec }),
+        (name(), vec(name(), 0..4), vec(notify(), 0..2)).prop_map(|(name, instances, notify)| {
+            Definition::SyncGroup { name, spec: SyncGroup { instances, notify } }
+        }),
     ]
 }
 
@@ -332,12 +338,14 @@ fn assigned_member() -> impl Strategy<Value = AssignedMember> {
 }
 
 fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
-    let own = (name(), text(), any::<u8>(), any::<bool>(), option::of(any::<IpAddr>()));
+    let priorities = (any::<u8>(), any::<i16>());
+    let own = (name(), text(), priorities, any::<bool>(), option::of(any::<IpAddr>()));
     let parts = (own, manner(), vec(assigned_member(), 0..4));
     parts.prop_map(|(own, manner, members)| AssignedInstance {
         name: own.0,
         interface: own.1,
-        priority: own.2,
+        priority: own.2.0,
+        priority_offset: own.2.1,
         members_complete: own.3,
         source_address: own.4,
         members,
@@ -365,8 +373,11 @@ fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
 
 pub(crate) fn assignment() -> impl Strategy<Value = Assignment> {
     let check = (name(), check()).prop_map(|(name, spec)| NamedCheck { name, spec });
-    let parts = (vec(assigned_instance(), 0..4), vec(check, 0..4));
-    parts.prop_map(|(instances, checks)| Assignment { instances, checks })
+    let group = (name(), vec(name(), 0..4), vec(notify(), 0..2));
+    let group =
+        group.prop_map(|(name, instances, notify)| AssignedGroup { name, instances, notify });
+    let parts = (vec(assigned_instance(), 0..4), vec(check, 0..4), vec(group, 0..3));
+    parts.prop_map(|(instances, checks, sync_groups)| Assignment { instances, checks, sync_groups })
 }
 
 fn generations() -> impl Strategy<Value = Generations> {

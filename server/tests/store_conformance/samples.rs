@@ -32,6 +32,7 @@ pub(crate) fn instance(text: &str, priority: u8) -> Definition {
         node: name(node),
         interface: "ens33".into(),
         priority,
+        priority_offset: 0,
         address: None,
         external: false,
         track: vec![],
@@ -54,7 +55,7 @@ pub(crate) fn instances(count: usize, priority: u8) -> Vec<Definition> {
 pub(crate) fn priority(definition: &Definition) -> u8 {
     match definition {
         Definition::Instance { spec, .. } => spec.members[0].priority,
-        Definition::Check { .. } => panic!("a check has no priority"),
+        other => panic!("{} has no priority", other.key()),
     }
 }
 

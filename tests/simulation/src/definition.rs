@@ -5,8 +5,8 @@ use crate::plan::Program;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Announcements, Authentication, ChecksumForm, Config, Destination, Family, Member, Preemption,
-    Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, Destination, Election, Family, Member,
+    Preemption, Priority, Takeover, Version, Vrid,
 };
 
 /// One instance. `priorities` says by host who is a member, and at which base priority.
@@ -123,6 +123,7 @@ impl Definition {
             startup_delay: self.startup_delay,
             recover_delay: self.recover_delay,
             takeover: self.takeover,
+            election: Election::Alone,
             down_adverts: self.down_adverts,
             authentication,
             checksum: ChecksumForm::PseudoHeader,

@@ -262,6 +262,8 @@ impl Host {
                 Output::Custody(custody) => {
                     self.effects.push(Effect::Custody { instance, custody });
                 }
+                // No instance of a plan is in a sync group.
+                Output::Elected(_) => {}
                 Output::Announce => self.effects.push(Effect::Announce { instance }),
                 Output::Changed(transition) => {
                     self.effects.push(Effect::Changed { instance, transition });

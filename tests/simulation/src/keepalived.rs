@@ -43,7 +43,11 @@ impl Keepalived {
             Input::Resign(reason) => self.stop(now, reason),
             Input::Claimed => self.announce(),
             // It knows nothing of leases, sleep or former incarnations, and its address is fixed.
-            Input::PrimaryAddress(_) | Input::LeaseExpired | Input::Suspended | Input::Resume => {}
+            Input::PrimaryAddress(_)
+            | Input::LeaseExpired
+            | Input::Suspended
+            | Input::Resume
+            | Input::Follow(_) => {}
         }
     }
 

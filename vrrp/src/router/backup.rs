@@ -170,7 +170,7 @@ impl Router {
                 Reason::Preempted { master, theirs, ours }
             }
         };
-        self.become_master(now, reason);
+        self.elected(now, reason);
     }
 }
 

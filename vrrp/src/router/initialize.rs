@@ -1,6 +1,7 @@
 //! INIT (RFC 9568 §6.4.1 Initialize): the way in, and after a resignation the way out.
 
 use super::Router;
+use crate::config::Election;
 use crate::custody::Keeping;
 use crate::input::ResignReason;
 use crate::output::{Output, Reason};
@@ -31,7 +32,11 @@ impl Router {
         if self.is_unfit() {
             self.enter_fault(now);
         } else if self.config.priority.is_owner() {
-            self.become_master(now, Reason::Owner);
+            // A router of a group asks as a BACKUP.
+            if self.config.election == Election::Together {
+                self.listen(now, None, reason);
+            }
+            self.elected(now, Reason::Owner);
         } else {
             self.listen(now, None, reason);
         }

@@ -240,6 +240,7 @@ impl Lan {
                     self.elections.push(index);
                 }
                 Output::Announce
+                | Output::Elected(_)
                 | Output::Changed(_)
                 | Output::Discarded { .. }
                 | Output::Warn(_) => {}

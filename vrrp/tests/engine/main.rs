@@ -11,5 +11,6 @@ mod scenarios;
 mod script;
 mod state_by_input;
 mod table;
+mod together;
 mod virtual_lan;
 mod waits;

@@ -197,7 +197,7 @@ impl Life {
                     assert_eq!(self.router.state(), StateName::Master, "only a master announces");
                 }
                 Output::Stopped => assert_eq!(self.kernel, Custody::None, "stopped and holding"),
-                Output::Discarded { .. } | Output::Warn(_) => {}
+                Output::Elected(_) | Output::Discarded { .. } | Output::Warn(_) => {}
             }
         }
         assert!(count <= 16, "{count} outputs of one call");

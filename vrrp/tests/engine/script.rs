@@ -157,6 +157,7 @@ impl Script {
                     format!("custody {custody:?}")
                 }
                 Output::Announce => "announce".to_owned(),
+                Output::Elected(reason) => format!("elected: {reason}"),
                 Output::Changed(change) => {
                     assert_eq!(change.at, now);
                     format!("{} -> {}: {}", change.from, change.to, change.reason)

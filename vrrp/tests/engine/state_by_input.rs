@@ -73,6 +73,7 @@ fn kind(input: &Input<'_>) -> usize {
         Input::Suspended => 7,
         Input::Claimed => 8,
         Input::Resume => 9,
+        Input::Follow(_) => 10,
     }
 }
 
@@ -85,5 +86,5 @@ fn every_kind_of_input_has_a_column() {
             kinds.extend(input.as_ref().map(kind));
         });
     }
-    assert_eq!(kinds, (0..10).collect());
+    assert_eq!(kinds, (0..11).collect());
 }

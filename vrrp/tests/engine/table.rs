@@ -3,7 +3,8 @@
 use crate::fixture;
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Config, Envelope, Health, Input, Output, ResignReason, Router, Time, Transmission, parse,
+    Config, Envelope, Follow, Health, Input, Output, Reason, ResignReason, Router, Time,
+    Transmission, parse,
 };
 
 /// Where a router can be, holds included.
@@ -74,12 +75,14 @@ pub(crate) enum Cause {
     ReconfigureInterval,
     LeaseExpired,
     Suspended,
+    GroupLeads,
+    GroupYields,
     Claimed,
     Deadlines,
 }
 
 impl Cause {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Start,
         Self::Resume,
         Self::AdvertZero,
@@ -102,6 +105,8 @@ impl Cause {
         Self::ReconfigureInterval,
         Self::LeaseExpired,
         Self::Suspended,
+        Self::GroupLeads,
+        Self::GroupYields,
         Self::Claimed,
         Self::Deadlines,
     ];
@@ -120,6 +125,8 @@ fn plain(cause: Cause, config: &Config) -> Option<Input<'static>> {
     Some(match cause {
         Cause::Start => Input::Start,
         Cause::Resume => Input::Resume,
+        Cause::GroupLeads => Input::Follow(Follow::ToMaster(Reason::Owner.together())),
+        Cause::GroupYields => Input::Follow(Follow::ToBackup(Reason::LeaseExpired.together())),
         Cause::HealthSame => Input::Health(Health::default()),
         Cause::HealthFault => Input::Health(faulty()),
         Cause::HealthLinkDown => {
@@ -284,6 +291,7 @@ fn say(output: &Output) -> String {
         Output::Transmit(Transmission { priority: None }) => "resignation".to_owned(),
         Output::Custody(custody) => format!("custody {custody:?}"),
         Output::Announce => "announce".to_owned(),
+        Output::Elected(_) => "elected".to_owned(),
         Output::Changed(change) => format!("{}->{}", change.from, change.to),
         Output::Discarded { why, .. } => format!("discard {}", why.name()),
         Output::Warn(warning) => {

@@ -101,7 +101,7 @@ fn preemption(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
 }
 
 fn garp(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
-    let Garp { repeat, delay, refresh } = instance.garp;
+    let Garp { repeat, delay, refresh, ref interfaces } = instance.garp;
     let standard = Garp::default();
     if delay != standard.delay {
         let delay = desk.rounded(at(instance, "spec.garp.delay"), delay, GARP);
@@ -113,6 +113,11 @@ fn garp(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
     if refresh != standard.refresh {
         let refresh = desk.rounded(at(instance, "spec.garp.refresh"), refresh, GARP);
         page.line(format!("garp_master_refresh {}", refresh.as_secs()));
+    }
+    if !interfaces.is_empty() {
+        let place = at(instance, "spec.garp.interfaces");
+        let message = "keepalived announces on the interface of an address only";
+        desk.warning("no-effect", place, message, "leave it out");
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) fn instance(
         node: seat.node.clone(),
         interface: seat.instance.interface.value.clone(),
         priority: seat.instance.priority.value,
+        priority_offset: 0,
         address: seat.instance.source_address.as_ref().map(|source| source.value),
         external: false,
         track,
@@ -87,7 +88,7 @@ fn garp(compare: &mut Compare<'_, '_>) -> Garp {
     let repeat = compare.chosen("garp_master_repeat", |s| (s.instance.garp.value.repeat, at(s)));
     let delay = compare.chosen("garp_master_delay", |s| (s.instance.garp.value.delay, at(s)));
     let refresh = compare.chosen("garp_master_refresh", |s| (s.instance.garp.value.refresh, at(s)));
-    Garp { repeat, delay, refresh }
+    Garp { repeat, delay, refresh, interfaces: Vec::new() }
 }
 
 /// Unicast everywhere or nowhere; every peer must be one of the hosts.

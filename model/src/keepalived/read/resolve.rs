@@ -228,6 +228,7 @@ fn garp(draft: &Draft<'_>, globals: &Globals) -> (Garp, Pos) {
         repeat: repeat.map_or(standard.repeat, |put| put.0),
         delay: delay.map_or(standard.delay, |put| put.0),
         refresh: refresh.map_or(standard.refresh, |put| put.0),
+        interfaces: Vec::new(),
     };
     (garp, pos)
 }
