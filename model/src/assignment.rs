@@ -5,8 +5,9 @@ mod engine;
 
 use crate::address::VirtualAddress;
 use crate::check::NamedCheck;
-use crate::instance::{Authentication, Checksum, Garp, Notify, Takeover, Track, Transport};
+use crate::instance::{Authentication, Checksum, Family, Garp, Notify, Takeover, Track, Transport};
 use crate::name::Name;
+use crate::routing::{VirtualRoute, VirtualRule};
 use crate::span::Span;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -52,6 +53,12 @@ pub struct AssignedInstance {
     pub priority_offset: i16,
     pub virtual_addresses: Vec<VirtualAddress>,
     pub excluded_addresses: Vec<VirtualAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub election_only: Option<Family>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_routes: Vec<VirtualRoute>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_rules: Vec<VirtualRule>,
     pub advert_interval: Span,
     pub preempt: bool,
     pub preempt_delay: Span,

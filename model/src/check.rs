@@ -37,10 +37,20 @@ pub enum Probe {
     Interface(InterfaceProbe),
 }
 
-/// Exactly one of the two.
+/// Up while at least `quorum` and at most `quorum_max` processes match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum ProcessProbe {
+#[serde(try_from = "wire::Process", into = "wire::Process")]
+pub struct ProcessProbe {
+    pub target: ProcessTarget,
+    /// 1 by default.
+    pub quorum: u16,
+    /// No upper bound by default.
+    pub quorum_max: Option<u16>,
+}
+
+/// Which processes are looked for: exactly one of the two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProcessTarget {
     /// Name of the executable, as in /proc/PID/comm or the base name of its first argument.
     Name(String),
     /// File that holds the pid.
@@ -130,6 +140,18 @@ impl Probe {
     }
 }
 
+impl ProcessProbe {
+    /// At least one process of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { target: ProcessTarget::Name(name.into()), quorum: one(), quorum_max: None }
+    }
+
+    /// The process that this file names.
+    pub fn of_pid_file(path: impl Into<String>) -> Self {
+        Self { target: ProcessTarget::PidFile(path.into()), quorum: one(), quorum_max: None }
+    }
+}
+
 impl HttpProbe {
     /// A GET that expects 200.
     pub fn new(url: String) -> Self {
@@ -143,9 +165,25 @@ pub(crate) fn wrong_probes(found: &[&str]) -> String {
     format!("a check has exactly one of {}; this one has {has}", Probe::KINDS.join(", "))
 }
 
+/// Exactly one of the two, or the message that says so.
+pub(crate) fn process_target(
+    name: Option<String>,
+    pid_file: Option<String>,
+) -> Result<ProcessTarget, String> {
+    match (name, pid_file) {
+        (Some(name), None) => Ok(ProcessTarget::Name(name)),
+        (None, Some(path)) => Ok(ProcessTarget::PidFile(path)),
+        (name, _) => {
+            let has = if name.is_some() { "both" } else { "neither" };
+            Err(format!("a process has either `name` or `pidFile`; this one has {has}"))
+        }
+    }
+}
+
 mod wire {
     use super::{
-        Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, TcpProbe,
+        Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, ProcessTarget,
+        TcpProbe,
     };
     use crate::span::Span;
     use serde::{Deserialize, Serialize};
@@ -175,6 +213,40 @@ mod wire {
         fall: u16,
         #[serde(default, skip_serializing_if = "Span::is_zero")]
         down_delay: Span,
+    }
+
+    #[derive(Clone, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    pub(super) struct Process {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pid_file: Option<String>,
+        #[serde(default = "super::one", skip_serializing_if = "is_one")]
+        quorum: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quorum_max: Option<u16>,
+    }
+
+    impl TryFrom<Process> for ProcessProbe {
+        type Error = String;
+
+        fn try_from(
+            Process { name, pid_file, quorum, quorum_max }: Process,
+        ) -> Result<Self, String> {
+            let target = super::process_target(name, pid_file)?;
+            Ok(Self { target, quorum, quorum_max })
+        }
+    }
+
+    impl From<ProcessProbe> for Process {
+        fn from(ProcessProbe { target, quorum, quorum_max }: ProcessProbe) -> Self {
+            let (name, pid_file) = match target {
+                ProcessTarget::Name(name) => (Some(name), None),
+                ProcessTarget::PidFile(path) => (None, Some(path)),
+            };
+            Self { name, pid_file, quorum, quorum_max }
+        }
     }
 
     // serde hands the field by reference.

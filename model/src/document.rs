@@ -10,6 +10,7 @@ mod check;
 mod fields;
 mod instance;
 mod places;
+mod routing;
 mod scalar;
 mod sync_group;
 mod tree;

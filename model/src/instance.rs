@@ -2,6 +2,7 @@
 
 use crate::address::VirtualAddress;
 use crate::name::Name;
+use crate::routing::{VirtualRoute, VirtualRule};
 use crate::secret::Secret;
 use crate::span::Span;
 use serde::{Deserialize, Serialize};
@@ -17,10 +18,20 @@ pub struct Instance {
     /// 2 or 3; IPv6 needs 3.
     #[serde(default = "three")]
     pub version: u8,
+    /// Advertised and held by the MASTER. Empty only in an election without addresses.
+    #[serde(default)]
     pub virtual_addresses: Vec<VirtualAddress>,
     /// Held like virtual addresses but not advertised; the other family is allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded_addresses: Vec<VirtualAddress>,
+    /// The members elect a MASTER over this family and no virtual address moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub election_only: Option<Family>,
+    /// In the kernel of the member that serves; the other family is allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_routes: Vec<VirtualRoute>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub virtual_rules: Vec<VirtualRule>,
     /// v2: whole seconds up to 255 s; v3: 10 ms steps up to 40.95 s.
     #[serde(default = "one_second")]
     pub advert_interval: Span,
@@ -72,6 +83,9 @@ impl Instance {
             version: three(),
             virtual_addresses,
             excluded_addresses: Vec::new(),
+            election_only: None,
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
             advert_interval: one_second(),
             preempt: yes(),
             preempt_delay: Span::default(),
@@ -89,6 +103,12 @@ impl Instance {
             track: Vec::new(),
             notify: Vec::new(),
         }
+    }
+
+    /// The family of its adverts: that of its first virtual address, or of the election without
+    /// any. `None` while neither is written, which validation refuses.
+    pub fn family(&self) -> Option<Family> {
+        self.virtual_addresses.first().map(|it| Family::of(it.ip())).or(self.election_only)
     }
 
     /// The member on this node.
@@ -156,6 +176,29 @@ pub enum NotifyOn {
     Fault,
     Stop,
     Any,
+}
+
+/// Address family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl From<Family> for vipfleet_vrrp::Family {
+    fn from(family: Family) -> Self {
+        match family {
+            Family::Ipv4 => Self::Ipv4,
+            Family::Ipv6 => Self::Ipv6,
+        }
+    }
+}
+
+impl Family {
+    pub const fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

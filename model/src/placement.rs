@@ -13,7 +13,6 @@ use crate::node::{NodeFacts, advert_source};
 use crate::sync_group::SyncGroup;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use vipfleet_vrrp::Family;
 
 /// The assignment of every node that has facts or is a member of an instance; empty where
 /// nothing runs. A member that is `external` runs nothing of ours.
@@ -65,7 +64,7 @@ pub fn member_address(
     facts: &BTreeMap<Name, NodeFacts>,
 ) -> Option<IpAddr> {
     member.address.or_else(|| {
-        let family = Family::of(instance.virtual_addresses.first()?.ip());
+        let family = instance.family()?.into();
         let interface = facts.get(&member.node)?.interface(&member.interface)?;
         advert_source(&interface.addresses, family, instance.transport)
     })
@@ -117,6 +116,9 @@ fn assigned(
         priority_offset: member.priority_offset,
         virtual_addresses: instance.virtual_addresses.clone(),
         excluded_addresses: instance.excluded_addresses.clone(),
+        election_only: instance.election_only,
+        virtual_routes: instance.virtual_routes.clone(),
+        virtual_rules: instance.virtual_rules.clone(),
         advert_interval: instance.advert_interval,
         preempt: instance.preempt,
         preempt_delay: instance.preempt_delay,

@@ -14,7 +14,9 @@ mod host;
 mod member;
 mod names;
 mod protocol;
+mod routing;
 mod segment;
+mod sharing;
 mod sync_group;
 mod track;
 
@@ -70,6 +72,7 @@ fn examine(
             Definition::Instance { spec, .. } => {
                 protocol::examine(&mut desk, spec);
                 address::examine(&mut desk, spec);
+                routing::examine(&mut desk, spec);
                 member::examine(&mut desk, spec);
                 track::examine(&mut desk, spec, definitions, known);
                 if let Known::Fleet(nodes) = known {
@@ -83,7 +86,8 @@ fn examine(
         Known::Input => &BTreeMap::new(),
         Known::Fleet(nodes) => *nodes,
     };
-    segment::examine(&mut noted, definitions, nodes, changed);
+    segment::examine(&mut noted, definitions, nodes, &changed);
+    sharing::examine(&mut noted, definitions, &changed);
     if let Known::Fleet(nodes) = known {
         host::foreign_addresses(&mut noted, definitions, nodes);
     }

@@ -33,7 +33,7 @@ fn a_check_has_its_probe_beside_its_interval() {
     let definitions =
         read("{kind: Check, name: c, spec: {process: {name: nginx}, interval: 1s, fall: 2}}");
     let Definition::Check { spec, .. } = &definitions[0] else { panic!("a check") };
-    assert_eq!(spec.probe, Probe::Process(ProcessProbe::Name("nginx".into())));
+    assert_eq!(spec.probe, Probe::Process(ProcessProbe::named("nginx")));
     assert_eq!(spec.fall, 2);
 }
 

@@ -181,12 +181,12 @@ const CHANGES: [Change; 20] = [
     }),
     ("approximated", |all| each_check(all, |it| it.interval = Span::from_millis(500))),
     ("approximated", |all| {
-        probes(all, &Probe::Process(ProcessProbe::Name("nginx".into())));
+        probes(all, &Probe::Process(ProcessProbe::named("nginx")));
         each_check(all, |it| it.rise = 2);
     }),
     ("approximated", |all| each_check(all, |it| it.down_delay = Span::from_millis(2_500))),
     ("approximated", |all| {
-        probes(all, &Probe::Process(ProcessProbe::PidFile("/run/nginx.pid".into())));
+        probes(all, &Probe::Process(ProcessProbe::of_pid_file("/run/nginx.pid")));
     }),
     ("approximated", |all| probes(all, &Probe::File(FileProbe { path: "/run/it's up".into() }))),
     ("not-in-keepalived", |all| {
@@ -200,7 +200,7 @@ const CHANGES: [Change; 20] = [
     }),
     ("no-effect", |all| probes(all, &Probe::Interface(InterfaceProbe { name: "eth0".into() }))),
     ("not-in-keepalived", |all| {
-        probes(all, &Probe::Process(ProcessProbe::Name("nginx: worker".into())));
+        probes(all, &Probe::Process(ProcessProbe::named("nginx: worker")));
     }),
 ];
 

@@ -214,6 +214,13 @@ const CHECK_ROWS: &[Row] = &[
     ("check-count", Error, &[("}}", "}, rise: 0}")]),
     ("check-count", Error, &[("}}", "}, fall: 0}")]),
     ("process-name", Error, &[("name: nginx}}", "name: /usr/sbin/nginx}}")]),
+    ("process-quorum", Error, &[("name: nginx}}", "name: nginx, quorum: 0}}")]),
+    ("process-quorum", Error, &[("name: nginx}}", "name: nginx, quorum: 4, quorumMax: 3}}")]),
+    (
+        "process-quorum",
+        Error,
+        &[("process: {name: nginx}", "process: {pidFile: /run/nginx.pid, quorum: 2}")],
+    ),
     ("absolute-path", Error, &[("process: {name: nginx}", "process: {pidFile: run/nginx.pid}")]),
     ("absolute-path", Error, &[("process: {name: nginx}", "file: {path: up}")]),
     ("http-url", Error, &[("process: {name: nginx}", "http: {url: 'https://127.0.0.1/'}")]),
@@ -263,6 +270,8 @@ fn sound_variants_of_checks_have_no_finding() {
         "file: {path: /run/up}",
         "interface: {name: bond0.100}",
         "process: {pidFile: /run/nginx.pid}",
+        "process: {name: nginx, quorum: 3}",
+        "process: {name: nginx, quorum: 3, quorumMax: 3}",
     ] {
         let text = broken(&[("process: {name: nginx}", probe)]);
         assert_eq!(lines(&fleet(&text, &both())), "", "{probe}");

@@ -1,7 +1,9 @@
 //! Assignments, server to agent. Nothing here has a default: what the server left out, the agent
 //! must not guess.
 
-use crate::field::{all, choice, duration, each, ip, name, number, repeated, required, span};
+use crate::field::{
+    all, choice, duration, each, ip, name, number, optional_choice, repeated, required, span,
+};
 use crate::{Malformed, v1};
 use vipfleet_model::Assignment;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance, AssignedMember};
@@ -72,6 +74,9 @@ impl From<AssignedInstance> for v1::AssignedInstance {
             track: all(it.track),
             notify: all(it.notify),
             priority_offset: it.priority_offset.into(),
+            virtual_routes: all(it.virtual_routes),
+            virtual_rules: all(it.virtual_rules),
+            election_only: it.election_only.map(|family| v1::Family::from(family).into()),
         }
     }
 }
@@ -108,6 +113,9 @@ impl TryFrom<v1::AssignedInstance> for AssignedInstance {
             track: repeated(wire.track, "track")?,
             notify: repeated(wire.notify, "notify")?,
             priority_offset: number(wire.priority_offset, "priority_offset")?,
+            virtual_routes: repeated(wire.virtual_routes, "virtual_routes")?,
+            virtual_rules: repeated(wire.virtual_rules, "virtual_rules")?,
+            election_only: optional_choice::<v1::Family, _>(wire.election_only, "election_only")?,
         })
     }
 }

@@ -7,10 +7,12 @@ use crate::v1::check::Probe as WireProbe;
 use crate::v1::process_probe::Match;
 use vipfleet_model::Check;
 use vipfleet_model::check::{
-    ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe, TcpProbe,
+    ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe,
+    ProcessTarget, TcpProbe,
 };
 
 const DEFAULT_EXPECT_STATUS: u16 = 200;
+const DEFAULT_QUORUM: u32 = 1;
 
 impl From<Check> for v1::Check {
     fn from(Check { probe, interval, timeout, rise, fall, down_delay }: Check) -> Self {
@@ -80,11 +82,15 @@ impl TryFrom<WireProbe> for Probe {
 
 impl From<ProcessProbe> for v1::ProcessProbe {
     fn from(probe: ProcessProbe) -> Self {
-        let found_by = match probe {
-            ProcessProbe::Name(name) => Match::Name(name),
-            ProcessProbe::PidFile(path) => Match::PidFile(path),
+        let found_by = match probe.target {
+            ProcessTarget::Name(name) => Match::Name(name),
+            ProcessTarget::PidFile(path) => Match::PidFile(path),
         };
-        Self { r#match: Some(found_by) }
+        Self {
+            r#match: Some(found_by),
+            quorum: Some(probe.quorum.into()),
+            quorum_max: probe.quorum_max.map(Into::into),
+        }
     }
 }
 
@@ -92,9 +98,15 @@ impl TryFrom<v1::ProcessProbe> for ProcessProbe {
     type Error = Malformed;
 
     fn try_from(wire: v1::ProcessProbe) -> Result<Self, Malformed> {
-        Ok(match present(wire.r#match, "match")? {
-            Match::Name(name) => Self::Name(name),
-            Match::PidFile(path) => Self::PidFile(path),
+        let v1::ProcessProbe { r#match: found_by, quorum, quorum_max } = wire;
+        let target = match present(found_by, "match")? {
+            Match::Name(name) => ProcessTarget::Name(name),
+            Match::PidFile(path) => ProcessTarget::PidFile(path),
+        };
+        Ok(Self {
+            target,
+            quorum: number(quorum.unwrap_or(DEFAULT_QUORUM), "quorum")?,
+            quorum_max: quorum_max.map(|most| number(most, "quorum_max")).transpose()?,
         })
     }
 }

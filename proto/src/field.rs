@@ -186,6 +186,14 @@ where
     known.and_then(T::try_from).under(field)
 }
 
+pub(crate) fn optional_choice<W, T>(wire: Option<i32>, field: &str) -> Result<Option<T>, Malformed>
+where
+    W: TryFrom<i32>,
+    T: TryFrom<W, Error = Malformed>,
+{
+    wire.map(|wire| choice::<W, T>(wire, field)).transpose()
+}
+
 pub(crate) fn choice_or<W, T>(wire: Option<i32>, default: T, field: &str) -> Result<T, Malformed>
 where
     W: TryFrom<i32>,

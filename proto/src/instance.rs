@@ -1,8 +1,8 @@
 //! Instances and their parts. An absent field takes the default that documents give it.
 
 use crate::field::{
-    all, choice, choice_or, duration, ip, mirrored, name, net, number, optional, present, repeated,
-    span_or,
+    all, choice, choice_or, duration, ip, mirrored, name, net, number, optional, optional_choice,
+    present, repeated, span_or,
 };
 use crate::malformed::{Malformed, Under};
 use crate::v1;
@@ -10,7 +10,7 @@ use crate::v1::authentication::Method;
 use std::fmt;
 use vipfleet_model::address::Scope;
 use vipfleet_model::instance::{
-    Authentication, Checksum, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
+    Authentication, Checksum, Family, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
 use vipfleet_model::secret::{REDACTED, Secret};
 use vipfleet_model::span::Span;
@@ -18,6 +18,7 @@ use vipfleet_model::{Instance, VirtualAddress};
 
 mirrored!(Scope, v1::Scope, Global, Site, Link, Host);
 mirrored!(NotifyOn, v1::NotifyOn, Master, Backup, Fault, Stop, Any);
+mirrored!(Family, v1::Family, Ipv4, Ipv6);
 mirrored!(Takeover, v1::Takeover, Rfc, Fast);
 mirrored!(Checksum, v1::Checksum, PseudoHeader, Message);
 mirrored!(Transport, v1::Transport, Multicast, Unicast);
@@ -51,6 +52,9 @@ impl From<Instance> for v1::Instance {
             members: all(it.members),
             track: all(it.track),
             notify: all(it.notify),
+            virtual_routes: all(it.virtual_routes),
+            virtual_rules: all(it.virtual_rules),
+            election_only: it.election_only.map(|family| v1::Family::from(family).into()),
         }
     }
 }
@@ -88,6 +92,9 @@ impl TryFrom<v1::Instance> for Instance {
             members: repeated(wire.members, "members")?,
             track: repeated(wire.track, "track")?,
             notify: repeated(wire.notify, "notify")?,
+            virtual_routes: repeated(wire.virtual_routes, "virtual_routes")?,
+            virtual_rules: repeated(wire.virtual_rules, "virtual_rules")?,
+            election_only: optional_choice::<v1::Family, _>(wire.election_only, "election_only")?,
         })
     }
 }

@@ -16,6 +16,7 @@ mod finding;
 mod instance;
 mod malformed;
 mod report;
+mod routing;
 mod status;
 
 pub use malformed::Malformed;

@@ -77,6 +77,10 @@ fn prepare_instance(
         let reason = "this agent cannot give a virtual router its own MAC yet".into();
         return Err(unfit("virtualMac", reason));
     }
+    if !assigned.virtual_routes.is_empty() || !assigned.virtual_rules.is_empty() {
+        let reason = "this agent cannot keep virtual routes and rules yet".into();
+        return Err(unfit("virtualRoutes", reason));
+    }
     let config =
         assigned.engine_config().map_err(|cause| unfit(cause.field(), cause.to_string()))?;
     if config.family == vipfleet_vrrp::Family::Ipv6 {

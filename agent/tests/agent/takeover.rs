@@ -46,7 +46,7 @@ fn fast(this: &str, priority: u8, service: &str) -> Assignment {
         let check: vipfleet_model::Name = "service".parse().unwrap();
         instance.track = vec![Track { check: check.clone(), weight: 0, reverse: false }];
         let spec = Check {
-            probe: Probe::Process(ProcessProbe::Name(service.to_owned())),
+            probe: Probe::Process(ProcessProbe::named(service)),
             interval: Span::from_millis(100),
             timeout: None,
             rise: 1,

@@ -145,7 +145,7 @@ async fn the_first_argument_names_a_process_as_well() {
 async fn a_pid_file_names_the_process_to_watch() {
     let (dir, name) = (ExecDir::new(), unique("vfp"));
     let file = dir.path("x.pid").to_str().unwrap().to_owned();
-    let probe = || Probe::Process(ProcessProbe::PidFile(file.clone()));
+    let probe = || Probe::Process(ProcessProbe::of_pid_file(file.clone()));
     let mut scene = Scene::of(ExecPolicy::StandAlone, once(probe()));
     assert_eq!(scene.down().await, format!("no pid file {file}"));
     let mut started = Started::new(sleeper(&dir, &name));
@@ -172,7 +172,7 @@ async fn a_fifo_as_pid_file_does_not_hang() {
     let dir = ExecDir::new();
     let path = dir.path("fifo");
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let probe = ProcessProbe::PidFile(path.to_str().unwrap().into());
+    let probe = ProcessProbe::of_pid_file(path.to_str().unwrap());
     let mut scene = Scene::of(ExecPolicy::StandAlone, once(Probe::Process(probe)));
     assert_eq!(scene.down().await, format!("{} is not a file", path.display()));
 }

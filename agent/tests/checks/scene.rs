@@ -83,7 +83,7 @@ pub(crate) fn once(probe: Probe) -> Check {
 }
 
 pub(crate) fn process(name: &str) -> Probe {
-    Probe::Process(ProcessProbe::Name(name.into()))
+    Probe::Process(ProcessProbe::named(name))
 }
 
 /// An exec dir of its own.

@@ -4,7 +4,7 @@ use super::list::Listed;
 use super::table::{Cell, Tone, cell, check_status, plain};
 use crate::output::Look;
 use serde::Serialize;
-use vipfleet_model::check::{Check, Probe, ProcessProbe};
+use vipfleet_model::check::{Check, Probe, ProcessProbe, ProcessTarget};
 use vipfleet_model::node::NodeStatus;
 use vipfleet_model::report::{CheckReport, CheckStatus};
 use vipfleet_model::{Definition, Name};
@@ -106,8 +106,7 @@ fn on_node(it: &CheckOnNode) -> String {
 /// `process nginx`, `http http://127.0.0.1/`.
 pub(crate) fn probe(probe: &Probe) -> String {
     let what = match probe {
-        Probe::Process(ProcessProbe::Name(name)) => name.clone(),
-        Probe::Process(ProcessProbe::PidFile(file)) => format!("of {file}"),
+        Probe::Process(it) => process(it),
         Probe::Http(it) => it.url.clone(),
         Probe::Tcp(it) => it.address.clone(),
         Probe::Exec(it) => [std::slice::from_ref(&it.file), it.args.as_slice()].concat().join(" "),
@@ -115,4 +114,17 @@ pub(crate) fn probe(probe: &Probe) -> String {
         Probe::Interface(it) => it.name.clone(),
     };
     format!("{} {what}", probe.kind())
+}
+
+/// `nginx`, `worker (4 to 8)`.
+fn process(probe: &ProcessProbe) -> String {
+    let who = match &probe.target {
+        ProcessTarget::Name(name) => name.clone(),
+        ProcessTarget::PidFile(file) => format!("of {file}"),
+    };
+    match (probe.quorum, probe.quorum_max) {
+        (1, None) => who,
+        (least, None) => format!("{who} ({least} or more)"),
+        (least, Some(most)) => format!("{who} ({least} to {most})"),
+    }
 }

@@ -4,6 +4,7 @@ use super::fields::{Context, Fields, Spot, list};
 use super::scalar::{duration, integer, text};
 use crate::check::{
     Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, TcpProbe,
+    process_target,
 };
 
 pub(super) fn check(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Check> {
@@ -55,14 +56,21 @@ fn process(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Probe> {
     let mut fields = Fields::of(context, spot)?;
     let name = fields.optional(context, "name", text);
     let pid_file = fields.optional(context, "pidFile", text);
+    let quorum = fields.optional(context, "quorum", |c, s| integer(c, s, "1 to 65535"));
+    let quorum_max = fields.optional(context, "quorumMax", |c, s| integer(c, s, "1 to 65535"));
     fields.finish(context);
-    match (name, pid_file) {
-        (Some(name), None) => Some(Probe::Process(ProcessProbe::Name(name?))),
-        (None, Some(file)) => Some(Probe::Process(ProcessProbe::PidFile(file?))),
-        (name, _) => {
+    // Written, but wrong: the finding is noted, and which of the two it is still counts.
+    let written = |it: Option<Option<String>>| it.map(Option::unwrap_or_default);
+    let wrong = matches!(name, Some(None)) || matches!(pid_file, Some(None));
+    match process_target(written(name), written(pid_file)) {
+        Ok(_) if wrong => None,
+        Ok(target) => Some(Probe::Process(ProcessProbe {
+            target,
+            quorum: quorum.flatten().unwrap_or(1),
+            quorum_max: quorum_max.flatten(),
+        })),
+        Err(message) => {
             let place = context.place(spot.node.at, &spot.path);
-            let has = if name.is_some() { "both" } else { "neither" };
-            let message = format!("a process has either `name` or `pidFile`; this one has {has}");
             context.error("one-probe", place, message, "keep exactly one of them");
             None
         }

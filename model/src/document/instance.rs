@@ -2,19 +2,29 @@
 //! defaults are those of [`crate::instance`]; a round-trip test keeps the two together.
 
 use super::fields::{Context, Fields, Spot, list};
+use super::routing::{routes, rules};
 use super::scalar::{boolean, choice, duration, integer, ip, name, secret, text};
 use super::tree::Value;
 use crate::address::{Scope, VirtualAddress};
 use crate::instance::{
-    Authentication, Checksum, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track, Transport,
+    Authentication, Checksum, Family, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track,
+    Transport,
 };
 
 pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Instance> {
     let mut fields = Fields::of(context, spot)?;
     let id = fields.required(context, "virtualRouterId", |c, s| integer(c, s, "1 to 255"));
     let version = fields.optional(context, "version", |c, s| integer(c, s, "2 to 3"));
-    let addresses = fields.required(context, "virtualAddresses", addresses);
+    let election_only = fields.optional(context, "electionOnly", |c, s| {
+        choice(c, s, &[("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6)])
+    });
+    let addresses = match election_only {
+        Some(_) => fields.optional(context, "virtualAddresses", addresses).flatten(),
+        None => fields.required(context, "virtualAddresses", addresses),
+    };
     let excluded = fields.optional(context, "excludedAddresses", self::addresses);
+    let virtual_routes = fields.optional(context, "virtualRoutes", routes);
+    let virtual_rules = fields.optional(context, "virtualRules", rules);
     let interval = fields.optional(context, "advertInterval", duration);
     let preempt = fields.optional(context, "preempt", boolean);
     let preempt_delay = fields.optional(context, "preemptDelay", duration);
@@ -47,6 +57,9 @@ pub(super) fn instance(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Ins
     Some(Instance {
         version: version.flatten().unwrap_or(plain.version),
         excluded_addresses: excluded.flatten().unwrap_or_default(),
+        election_only: election_only.flatten(),
+        virtual_routes: virtual_routes.flatten().unwrap_or_default(),
+        virtual_rules: virtual_rules.flatten().unwrap_or_default(),
         advert_interval: interval.flatten().unwrap_or(plain.advert_interval),
         preempt: preempt.flatten().unwrap_or(plain.preempt),
         preempt_delay: preempt_delay.flatten().unwrap_or(plain.preempt_delay),
@@ -78,15 +91,7 @@ fn address(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress>
     let net = fields.required(context, "address", net);
     let dev = fields.optional(context, "dev", text);
     let label = fields.optional(context, "label", text);
-    let scope = fields.optional(context, "scope", |c, s| {
-        let scopes = [
-            ("global", Scope::Global),
-            ("site", Scope::Site),
-            ("link", Scope::Link),
-            ("host", Scope::Host),
-        ];
-        choice(c, s, &scopes)
-    });
+    let scope = fields.optional(context, "scope", scope);
     let broadcast = fields.optional(context, "broadcast", ip);
     fields.finish(context);
     Some(VirtualAddress {
@@ -96,6 +101,16 @@ fn address(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress>
         broadcast: broadcast.flatten(),
         ..net?
     })
+}
+
+pub(super) fn scope(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Scope> {
+    let scopes = [
+        ("global", Scope::Global),
+        ("site", Scope::Site),
+        ("link", Scope::Link),
+        ("host", Scope::Host),
+    ];
+    choice(context, spot, &scopes)
 }
 
 fn net(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<VirtualAddress> {

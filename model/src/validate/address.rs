@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::names::{interface_trouble, label_trouble};
 use crate::address::VirtualAddress;
-use crate::instance::Instance;
+use crate::instance::{Family, Instance};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -14,14 +14,20 @@ const MOST_IPV4: usize = 255;
 const MOST_IPV6: usize = 90;
 
 pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
-    let Some(first) = spec.virtual_addresses.first() else {
+    let Some(family) = spec.family() else {
         let message = "the instance has no virtual address";
-        let remedy = "add at least one, such as [192.0.2.10]";
+        let remedy = "add at least one, such as [192.0.2.10]; an election without any says so: \
+                      electionOnly: ipv4";
         desk.error("no-virtual-address", "spec.virtualAddresses", message, remedy);
         return;
     };
-    family(desk, spec, first.ip().is_ipv4());
-    let most = if first.ip().is_ipv4() { MOST_IPV4 } else { MOST_IPV6 };
+    if spec.election_only.is_some() && !spec.virtual_addresses.is_empty() {
+        let message = "an election without addresses has virtual addresses";
+        let remedy = "leave out electionOnly, or the addresses";
+        desk.error("election-only", "spec.electionOnly", message, remedy);
+    }
+    self::family(desk, spec, family == Family::Ipv4);
+    let most = if family == Family::Ipv4 { MOST_IPV4 } else { MOST_IPV6 };
     let count = spec.virtual_addresses.len();
     if count > most {
         let message = format!("{count} virtual addresses: an advert carries at most {most}");

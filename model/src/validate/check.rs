@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::names::{Port, host_port_trouble, interface_trouble, is_file_name};
-use crate::check::{Check, ExecProbe, HttpProbe, Probe, ProcessProbe};
+use crate::check::{Check, ExecProbe, HttpProbe, Probe, ProcessProbe, ProcessTarget};
 use crate::span::Span;
 
 const SHORTEST: Span = Span::from_millis(10);
@@ -17,16 +17,7 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Check) {
         }
     }
     match &spec.probe {
-        Probe::Process(ProcessProbe::Name(name)) => {
-            if name.is_empty() || name.contains(['/', '\0']) {
-                let message = format!("{name:?} is no name of a program");
-                let remedy = "write the executable's file name, such as nginx";
-                desk.error("process-name", "spec.process.name", message, remedy);
-            }
-        }
-        Probe::Process(ProcessProbe::PidFile(path)) => {
-            absolute(desk, "spec.process.pidFile", path);
-        }
+        Probe::Process(probe) => process(desk, probe),
         Probe::Http(probe) => http(desk, probe),
         Probe::Tcp(probe) => {
             if let Some(trouble) = host_port_trouble(&probe.address, Port::Needed) {
@@ -71,6 +62,36 @@ fn times(desk: &mut Desk<'_>, spec: &Check) {
             desk.warning("check-timeout", "spec.timeout", message, remedy);
         }
         _ => {}
+    }
+}
+
+fn process(desk: &mut Desk<'_>, probe: &ProcessProbe) {
+    match &probe.target {
+        ProcessTarget::Name(name) => {
+            if name.is_empty() || name.contains(['/', '\0']) {
+                let message = format!("{name:?} is no name of a program");
+                let remedy = "write the executable's file name, such as nginx";
+                desk.error("process-name", "spec.process.name", message, remedy);
+            }
+        }
+        ProcessTarget::PidFile(path) => {
+            absolute(desk, "spec.process.pidFile", path);
+            if probe.quorum > 1 {
+                let message = format!("a pid file names one process, never {}", probe.quorum);
+                let remedy = "leave quorum out, or look for the processes by name";
+                desk.error("process-quorum", "spec.process.quorum", message, remedy);
+            }
+        }
+    }
+    if probe.quorum == 0 {
+        let message = "a quorum of 0 is met by no process at all";
+        let remedy = "write 1 or more; a track with reverse wants a process to be absent";
+        desk.error("process-quorum", "spec.process.quorum", message, remedy);
+    }
+    if let Some(most) = probe.quorum_max.filter(|most| *most < probe.quorum) {
+        let message = format!("at least {} and at most {most} is never met", probe.quorum);
+        let remedy = format!("write {} or more, or leave it out", probe.quorum);
+        desk.error("process-quorum", "spec.process.quorumMax", message, remedy);
     }
 }
 

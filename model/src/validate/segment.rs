@@ -10,7 +10,7 @@ use super::address::with_paths;
 use super::desk::{Basis, Noted, place};
 use crate::definition::{Definition, Definitions, Key};
 use crate::finding::{Finding, Severity};
-use crate::instance::Instance;
+use crate::instance::{Family, Instance};
 use crate::name::Name;
 use crate::node::NodeFacts;
 use ipnet::IpNet;
@@ -21,7 +21,7 @@ pub(super) fn examine(
     noted: &mut Vec<Noted>,
     definitions: &Definitions,
     nodes: &BTreeMap<Name, NodeFacts>,
-    changed: impl Fn(&Key) -> bool,
+    changed: &dyn Fn(&Key) -> bool,
 ) {
     let instances = definitions
         .0
@@ -32,7 +32,7 @@ pub(super) fn examine(
         })
         .collect::<Vec<_>>();
     let segments = Segments::of(&instances, nodes);
-    let pair = Pair { instances: &instances, segments: &segments, changed: &changed };
+    let pair = Pair { instances: &instances, segments: &segments, changed };
     router_ids(noted, &pair);
     addresses(noted, &pair);
 }
@@ -83,13 +83,13 @@ fn router_ids(noted: &mut Vec<Noted>, pair: &Pair<'_>) {
     // Keyed by the wider notion of segment; which one it was shows in the pair.
     let mut groups = BTreeMap::<_, Vec<Side>>::new();
     for (index, (_, spec)) in pair.instances.iter().enumerate() {
-        let Some(first) = spec.virtual_addresses.first() else {
+        let Some(family) = spec.family() else {
             continue;
         };
         let Some(segment) = pair.segments.by_hosts(index) else {
             continue;
         };
-        let group = (segment, first.ip().is_ipv4(), spec.virtual_router_id);
+        let group = (segment, family == Family::Ipv4, spec.virtual_router_id);
         groups.entry(group).or_default().push((index, "spec.virtualRouterId".into()));
     }
     for ((_, _, id), group) in groups {

@@ -6,11 +6,14 @@ use proptest::prelude::*;
 use std::net::IpAddr;
 use vipfleet_model::address::Scope;
 use vipfleet_model::check::{
-    Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, TcpProbe,
+    Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, ProcessTarget,
+    TcpProbe,
 };
 use vipfleet_model::instance::{
-    Authentication, Checksum, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track, Transport,
+    Authentication, Checksum, Family, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track,
+    Transport,
 };
+use vipfleet_model::routing::{RouteKind, VirtualRoute, VirtualRule};
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
 use vipfleet_model::{Definition, Name, SyncGroup, VirtualAddress};
@@ -109,6 +112,58 @@ fn hook() -> impl Strategy<Value = Notify> {
         .prop_map(|(on, exec, args, user)| Notify { on, exec, args, user })
 }
 
+fn destination() -> impl Strategy<Value = ipnet::IpNet> {
+    (ip(), 0..=128u8).prop_map(|(ip, prefix)| {
+        ipnet::IpNet::new(ip, prefix).unwrap_or_else(|_| ipnet::IpNet::from(ip))
+    })
+}
+
+fn route() -> impl Strategy<Value = VirtualRoute> {
+    let scopes = vec![Scope::Global, Scope::Site, Scope::Link, Scope::Host];
+    let kinds =
+        vec![RouteKind::Unicast, RouteKind::Blackhole, RouteKind::Unreachable, RouteKind::Prohibit];
+    let hop = (destination(), option::of(ip()), option::of(text()), option::of(ip()));
+    let numbers = (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u32>()));
+    let words = (option::of(prop::sample::select(scopes)), prop::sample::select(kinds));
+    (hop, numbers, words, any::<bool>()).prop_map(|(hop, numbers, words, on_link)| VirtualRoute {
+        to: hop.0,
+        via: hop.1,
+        dev: hop.2,
+        source: hop.3,
+        table: numbers.0,
+        metric: numbers.1,
+        mtu: numbers.2,
+        scope: words.0,
+        kind: words.1,
+        on_link,
+    })
+}
+
+fn rule() -> impl Strategy<Value = VirtualRule> {
+    let prefixes = (option::of(destination()), option::of(destination()));
+    let interfaces = (option::of(text()), option::of(text()));
+    let marks = (option::of(any::<u32>()), option::of(any::<u32>()));
+    (prefixes, interfaces, marks, any::<u32>(), any::<u32>()).prop_map(
+        |(prefixes, interfaces, marks, table, priority)| VirtualRule {
+            from: prefixes.0,
+            to: prefixes.1,
+            iif: interfaces.0,
+            oif: interfaces.1,
+            fwmark: marks.0,
+            fwmask: marks.1,
+            table,
+            priority,
+        },
+    )
+}
+
+fn process() -> impl Strategy<Value = ProcessProbe> {
+    let target =
+        prop_oneof![text().prop_map(ProcessTarget::Name), text().prop_map(ProcessTarget::PidFile),];
+    (target, any::<u16>(), option::of(any::<u16>()))
+        .prop_map(|(target, quorum, quorum_max)| ProcessProbe { target, quorum, quorum_max })
+}
+
 fn instance() -> impl Strategy<Value = Instance> {
     let lists = (
         vec(address(), 0..3),
@@ -117,17 +172,34 @@ fn instance() -> impl Strategy<Value = Instance> {
         vec(track(), 0..2),
         vec(hook(), 0..2),
         vec(text(), 0..2),
+        vec(route(), 0..2),
+        vec(rule(), 0..2),
     );
     let numbers = (any::<u8>(), any::<u8>(), any::<u8>(), any::<u8>());
     let spans = (span(), span(), span(), span(), span(), span());
     let switches = any::<[bool; 6]>();
-    (lists, numbers, spans, switches, option::of(text())).prop_map(
-        |(lists, (id, version, down_adverts, repeat), spans, switches, password)| {
-            let (addresses, excluded, members, track, notify, interfaces) = lists;
+    let election_only = option::of(prop::sample::select(vec![Family::Ipv4, Family::Ipv6]));
+    let words = (option::of(text()), election_only);
+    (lists, numbers, spans, switches, words).prop_map(
+        |(lists, (id, version, down_adverts, repeat), spans, switches, words)| {
+            let (password, election_only) = words;
+            let (
+                addresses,
+                excluded,
+                members,
+                track,
+                notify,
+                interfaces,
+                virtual_routes,
+                virtual_rules,
+            ) = lists;
             let [preempt, members_only, virtual_mac, fast, message, unicast] = switches;
             Instance {
                 version,
                 excluded_addresses: excluded,
+                election_only,
+                virtual_routes,
+                virtual_rules,
                 advert_interval: spans.0,
                 preempt,
                 preempt_delay: spans.1,
@@ -154,8 +226,7 @@ fn instance() -> impl Strategy<Value = Instance> {
 
 fn probe() -> impl Strategy<Value = Probe> {
     prop_oneof![
-        text().prop_map(|it| Probe::Process(ProcessProbe::Name(it))),
-        text().prop_map(|it| Probe::Process(ProcessProbe::PidFile(it))),
+        process().prop_map(Probe::Process),
         (text(), any::<u16>())
             .prop_map(|(url, expect_status)| Probe::Http(HttpProbe { url, expect_status })),
         text().prop_map(|address| Probe::Tcp(TcpProbe { address })),

@@ -135,7 +135,7 @@ fn check(users: Users) -> impl Strategy<Value = Check> {
     prop_oneof![
         process.prop_map(|(name, down_delay)| Check {
             down_delay,
-            ..Check::new(Probe::Process(ProcessProbe::Name(name)))
+            ..Check::new(Probe::Process(ProcessProbe::named(name)))
         }),
         (exec, times, 1..=u16::MAX, 1..=u16::MAX).prop_map(
             |((file, args, user), (interval, timeout), rise, fall)| Check {

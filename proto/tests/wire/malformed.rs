@@ -17,7 +17,8 @@ use vipfleet_proto::v1::process_probe::Match;
 use vipfleet_proto::{Malformed, v1};
 
 fn process_check() -> v1::Check {
-    let process = v1::ProcessProbe { r#match: Some(Match::Name("nginx".into())) };
+    let process =
+        v1::ProcessProbe { r#match: Some(Match::Name("nginx".into())), ..Default::default() };
     v1::Check { probe: Some(Probe::Process(process)), ..Default::default() }
 }
 
@@ -101,7 +102,7 @@ fn a_missing_oneof_is_named() {
     assert_eq!(path_of::<_, Definition>(empty), "spec");
     assert_eq!(path_of::<_, Check>(v1::Check::default()), "probe");
     let no_match = v1::Check {
-        probe: Some(Probe::Process(v1::ProcessProbe { r#match: None })),
+        probe: Some(Probe::Process(v1::ProcessProbe::default())),
         ..Default::default()
     };
     assert_eq!(path_of::<_, Check>(no_match), "process.match");
@@ -125,6 +126,31 @@ fn a_number_that_the_domain_has_no_room_for_is_named_with_its_range() {
     assert_eq!(refused(|it| it.down_adverts = Some(300)).0, "instance.down_adverts");
     let garp = v1::Garp { repeat: Some(300), ..Default::default() };
     assert_eq!(refused(|it| it.garp = Some(garp)).0, "instance.garp.repeat");
+}
+
+#[test]
+fn a_route_or_rule_that_says_something_impossible_is_named() {
+    let route = |change: fn(&mut v1::VirtualRoute)| {
+        let mut route = v1::VirtualRoute { to: "10.0.0.0/8".into(), ..Default::default() };
+        change(&mut route);
+        refused(|it| it.virtual_routes = vec![route]).0
+    };
+    assert_eq!(route(|it| it.to = "default".into()), "instance.virtual_routes[0].to");
+    assert_eq!(route(|it| it.via = Some("gw".into())), "instance.virtual_routes[0].via");
+    assert_eq!(route(|it| it.source = Some("".into())), "instance.virtual_routes[0].source");
+    assert_eq!(route(|it| it.kind = Some(99)), "instance.virtual_routes[0].kind");
+    assert_eq!(route(|it| it.scope = Some(0)), "instance.virtual_routes[0].scope");
+    let rule = v1::VirtualRule { from: Some("10.0.0.0/33".into()), ..Default::default() };
+    let (path, _) = refused(|it| it.virtual_rules = vec![rule]);
+    assert_eq!(path, "instance.virtual_rules[0].from");
+    assert_eq!(refused(|it| it.election_only = Some(0)).0, "instance.election_only");
+    let process = v1::ProcessProbe {
+        r#match: Some(Match::Name("nginx".into())),
+        quorum: Some(65_536),
+        ..Default::default()
+    };
+    let check = v1::Check { probe: Some(Probe::Process(process)), ..Default::default() };
+    assert_eq!(path_of::<_, Check>(check), "process.quorum");
 }
 
 #[test]

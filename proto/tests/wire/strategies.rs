@@ -9,10 +9,11 @@ use std::time::Duration;
 use vipfleet_model::address::Scope;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance, AssignedMember};
 use vipfleet_model::check::{
-    ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe, TcpProbe,
+    ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe,
+    ProcessTarget, TcpProbe,
 };
 use vipfleet_model::instance::{
-    Authentication, Checksum, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
+    Authentication, Checksum, Family, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
 use vipfleet_model::node::{NodeStatus, Rejection};
 use vipfleet_model::ownership::{
@@ -21,6 +22,7 @@ use vipfleet_model::ownership::{
 use vipfleet_model::report::{
     AddressReport, CheckReport, CheckStatus, InstanceReport, InstanceState, TransitionRecord,
 };
+use vipfleet_model::routing::{RouteKind, VirtualRoute, VirtualRule};
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
 use vipfleet_model::sync_group::SyncGroup;
@@ -119,6 +121,52 @@ fn member() -> impl Strategy<Value = Member> {
     })
 }
 
+fn route() -> impl Strategy<Value = VirtualRoute> {
+    let scopes = vec![Scope::Global, Scope::Site, Scope::Link, Scope::Host];
+    let kinds =
+        vec![RouteKind::Unicast, RouteKind::Blackhole, RouteKind::Unreachable, RouteKind::Prohibit];
+    let hop = (net(), option::of(any::<IpAddr>()), option::of(text()), option::of(any::<IpAddr>()));
+    let numbers = (option::of(any::<u32>()), option::of(any::<u32>()), option::of(any::<u32>()));
+    let words = (option::of(prop::sample::select(scopes)), prop::sample::select(kinds));
+    (hop, numbers, words, any::<bool>()).prop_map(|(hop, numbers, words, on_link)| VirtualRoute {
+        to: hop.0,
+        via: hop.1,
+        dev: hop.2,
+        source: hop.3,
+        table: numbers.0,
+        metric: numbers.1,
+        mtu: numbers.2,
+        scope: words.0,
+        kind: words.1,
+        on_link,
+    })
+}
+
+fn rule() -> impl Strategy<Value = VirtualRule> {
+    let prefixes = (option::of(net()), option::of(net()));
+    let interfaces = (option::of(text()), option::of(text()));
+    let marks = (option::of(any::<u32>()), option::of(any::<u32>()));
+    (prefixes, interfaces, marks, any::<u32>(), any::<u32>()).prop_map(
+        |(prefixes, interfaces, marks, table, priority)| VirtualRule {
+            from: prefixes.0,
+            to: prefixes.1,
+            iif: interfaces.0,
+            oif: interfaces.1,
+            fwmark: marks.0,
+            fwmask: marks.1,
+            table,
+            priority,
+        },
+    )
+}
+
+fn process() -> impl Strategy<Value = ProcessProbe> {
+    let target =
+        prop_oneof![text().prop_map(ProcessTarget::Name), text().prop_map(ProcessTarget::PidFile),];
+    (target, any::<u16>(), option::of(any::<u16>()))
+        .prop_map(|(target, quorum, quorum_max)| ProcessProbe { target, quorum, quorum_max })
+}
+
 /// What an Instance and an AssignedInstance have in common.
 fn manner() -> impl Strategy<Value = Instance> {
     let numbers = (any::<u8>(), any::<u8>(), any::<u8>());
@@ -129,9 +177,16 @@ fn manner() -> impl Strategy<Value = Instance> {
         authentication(),
         prop::sample::select(vec![Checksum::PseudoHeader, Checksum::Message]),
         prop::sample::select(vec![Transport::Multicast, Transport::Unicast]),
+        option::of(prop::sample::select(vec![Family::Ipv4, Family::Ipv6])),
     );
     let switches = (any::<bool>(), any::<bool>(), any::<bool>());
-    let lists = (vec(member(), 0..4), vec(track(), 0..3), vec(notify(), 0..3));
+    let lists = (
+        vec(member(), 0..4),
+        vec(track(), 0..3),
+        vec(notify(), 0..3),
+        vec(route(), 0..3),
+        vec(rule(), 0..3),
+    );
     let parts = (numbers, addresses, spans, choices, switches, garp(), lists);
     parts.prop_map(|(numbers, addresses, spans, choices, switches, garp, lists)| Instance {
         virtual_router_id: numbers.0,
@@ -147,6 +202,7 @@ fn manner() -> impl Strategy<Value = Instance> {
         authentication: choices.1,
         checksum: choices.2,
         transport: choices.3,
+        election_only: choices.4,
         preempt: switches.0,
         members_only: switches.1,
         virtual_mac: switches.2,
@@ -154,6 +210,8 @@ fn manner() -> impl Strategy<Value = Instance> {
         members: lists.0,
         track: lists.1,
         notify: lists.2,
+        virtual_routes: lists.3,
+        virtual_rules: lists.4,
     })
 }
 
@@ -164,8 +222,7 @@ pub(crate) fn instance() -> impl Strategy<Value = Instance> {
 fn probe() -> impl Strategy<Value = Probe> {
     let exec = (text(), vec(text(), 0..4), option::of(text()));
     prop_oneof![
-        text().prop_map(|name| Probe::Process(ProcessProbe::Name(name))),
-        text().prop_map(|path| Probe::Process(ProcessProbe::PidFile(path))),
+        process().prop_map(Probe::Process),
         (text(), any::<u16>())
             .prop_map(|(url, expect_status)| Probe::Http(HttpProbe { url, expect_status })),
         text().prop_map(|address| Probe::Tcp(TcpProbe { address })),
@@ -368,6 +425,9 @@ fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
         virtual_mac: manner.virtual_mac,
         track: manner.track,
         notify: manner.notify,
+        virtual_routes: manner.virtual_routes,
+        virtual_rules: manner.virtual_rules,
+        election_only: manner.election_only,
     })
 }
 

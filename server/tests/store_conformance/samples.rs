@@ -60,7 +60,7 @@ pub(crate) fn priority(definition: &Definition) -> u8 {
 }
 
 pub(crate) fn check(text: &str) -> Definition {
-    let probe = Probe::Process(ProcessProbe::Name("nginx".into()));
+    let probe = Probe::Process(ProcessProbe::named("nginx"));
     Definition::Check { name: name(text), spec: Check::new(probe) }
 }
 

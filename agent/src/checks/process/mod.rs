@@ -20,7 +20,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 use tokio::time::Instant;
-use vipfleet_model::check::ProcessProbe;
+use vipfleet_model::check::{ProcessProbe, ProcessTarget};
 
 /// A name shared by many short-lived processes must not keep the agent scanning.
 const RESCAN_PAUSE: Duration = Duration::from_millis(50);
@@ -56,9 +56,9 @@ impl ProcessProber {
 
     pub(crate) async fn probe(&mut self) -> Outcome {
         self.watched = None;
-        let outcome = match self.probe.clone() {
-            ProcessProbe::Name(name) => self.by_name(name).await,
-            ProcessProbe::PidFile(path) => self.by_pid_file(path).await,
+        let outcome = match self.probe.target.clone() {
+            ProcessTarget::Name(name) => self.by_name(name).await,
+            ProcessTarget::PidFile(path) => self.by_pid_file(path).await,
         };
         let replaced = std::mem::take(&mut self.bereft) && outcome.is_ok();
         self.rest_until = replaced.then(|| Instant::now() + RESCAN_PAUSE);

@@ -4,7 +4,7 @@ use super::desk::{self, Desk, Rounding};
 use super::page::Page;
 use super::program::Programs;
 use super::word;
-use crate::check::{Check, ExecProbe, HttpProbe, NamedCheck, Probe, ProcessProbe};
+use crate::check::{Check, ExecProbe, HttpProbe, NamedCheck, Probe, ProcessProbe, ProcessTarget};
 use crate::name::Name;
 use crate::span::Span;
 use std::collections::BTreeMap;
@@ -43,12 +43,14 @@ impl Checks {
         desk: &mut Desk,
     ) {
         let written = match &check.spec.probe {
-            Probe::Process(ProcessProbe::Name(process)) => process_name(check, process, page, desk),
-            Probe::Process(ProcessProbe::PidFile(path)) => {
-                let command = word::command(["/usr/bin/pgrep", "-F", path.as_str()]);
-                by_program(check, "spec.process.pidFile", "pgrep(1)", desk);
-                script(check, &command, None, page, programs, desk)
-            }
+            Probe::Process(probe) => match &probe.target {
+                ProcessTarget::Name(name) => process_name(check, name, probe, page, desk),
+                ProcessTarget::PidFile(path) => {
+                    let command = word::command(["/usr/bin/pgrep", "-F", path.as_str()]);
+                    by_program(check, "spec.process.pidFile", "pgrep(1)", desk);
+                    script(check, &command, None, page, programs, desk)
+                }
+            },
             Probe::File(probe) => {
                 let command = word::command(["/usr/bin/test", "-e", probe.path.as_str()]);
                 by_program(check, "spec.file", "test(1)", desk);
@@ -83,6 +85,7 @@ impl Checks {
 fn process_name(
     check: &NamedCheck,
     process: &str,
+    probe: &ProcessProbe,
     page: &mut Page,
     desk: &mut Desk,
 ) -> Option<Written> {
@@ -97,6 +100,12 @@ fn process_name(
     let delay = check.spec.down_delay;
     page.open(format!("vrrp_track_process {}", check.name));
     page.line(format!("process {process}"));
+    if probe.quorum != 1 {
+        page.line(format!("quorum {}", probe.quorum));
+    }
+    if let Some(most) = probe.quorum_max {
+        page.line(format!("quorum_max {most}"));
+    }
     if !delay.is_zero() {
         let place = desk::check(&check.name, "spec.downDelay");
         let delay = desk.rounded(place, delay, TERMINATE);

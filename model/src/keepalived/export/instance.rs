@@ -57,6 +57,20 @@ fn at(instance: &AssignedInstance, path: &str) -> Place {
     desk::instance(&instance.name, path)
 }
 
+/// What the file does not hold.
+fn not_written(instance: &AssignedInstance, desk: &mut Desk) {
+    let table = [
+        ("spec.virtualRoutes", "virtual routes", !instance.virtual_routes.is_empty()),
+        ("spec.virtualRules", "virtual rules", !instance.virtual_rules.is_empty()),
+        ("spec.electionOnly", "elections without addresses", instance.election_only.is_some()),
+    ];
+    for (path, what, _) in table.into_iter().filter(|(_, _, written)| *written) {
+        let message = format!("{what} are not exported");
+        let remedy = "add them to the file by hand, or leave the field out";
+        desk.inexpressible(at(instance, path), message, remedy);
+    }
+}
+
 /// What only vipfleet does.
 fn beyond_keepalived(instance: &AssignedInstance, desk: &mut Desk) {
     if instance.takeover == Takeover::Fast {
@@ -69,6 +83,7 @@ fn beyond_keepalived(instance: &AssignedInstance, desk: &mut Desk) {
         let remedy = "give the check a higher rise";
         desk.warning("no-effect", at(instance, "spec.recoverDelay"), message, remedy);
     }
+    not_written(instance, desk);
     if instance.checksum == Checksum::Message && instance.version == 3 {
         let message = "keepalived sends and takes checksums with the pseudo-header only: it and a \
                        member that does not would both be master";

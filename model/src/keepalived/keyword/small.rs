@@ -4,7 +4,7 @@ use super::Fate::{NoEffect, Read, Refused};
 use super::{Keyword, MANY, block, words};
 
 const ONE_PROCESS: super::Fate = Refused(
-    "a process check asks whether a process of that name runs",
+    "a process check looks for processes by the name of their program",
     "write a vrrp_script for it",
 );
 
@@ -29,7 +29,7 @@ pub(in crate::keepalived) const PROCESS: &[Keyword] = &[
     words("delay", 1, 1, Read),
     words("terminate_delay", 1, 1, Read),
     words("fork_delay", 1, 1, NoEffect("a process counts as running once it is seen")),
-    words("quorum_max", 1, 1, ONE_PROCESS),
+    words("quorum_max", 1, 1, Read),
     words("param_match", 1, 1, ONE_PROCESS),
     words("full_command", 0, 0, ONE_PROCESS),
 ];

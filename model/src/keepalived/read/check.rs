@@ -144,6 +144,8 @@ impl Declared {
             return;
         };
         let mut probe = None;
+        let mut quorum = 1;
+        let mut quorum_max = None;
         let mut weight = Weight::default();
         let mut delay = Span::default();
         for statement in block.statements() {
@@ -155,14 +157,11 @@ impl Declared {
             match keyword {
                 "process" => probe = process_probe(statement, report),
                 "weight" => weight = Weight::read(statement.parameters(), 254, report),
-                "quorum" => {
-                    let quorum = integer(word, keyword, 1..=65_535, report);
-                    if quorum.is_some_and(|quorum| quorum > 1) {
-                        let message =
-                            "a quorum above 1 is not supported: processes are not counted";
-                        let remedy = "write a vrrp_script that counts them";
-                        report.error(word.pos, "not-supported", message, remedy);
-                    }
+                "quorum" => count(word, keyword, &mut quorum, report),
+                "quorum_max" => {
+                    let mut most = 0;
+                    count(word, keyword, &mut most, report);
+                    quorum_max = (most > 0).then_some((most, word.pos));
                 }
                 "delay" | "terminate_delay" => {
                     let range = Duration::ZERO..=Duration::from_secs(3_600);
@@ -175,7 +174,14 @@ impl Declared {
             let message = format!("vrrp_track_process {} names no process", title.text);
             report.error(title.pos, "missing-keyword", message, "add: process nginx");
         }
-        let spec = probe.map(|probe| Check { down_delay: delay, ..Check::new(probe) });
+        if let Some((most, pos)) = quorum_max.filter(|(most, _)| *most < quorum) {
+            let message = format!("quorum {quorum} and quorum_max {most} are never both met");
+            report.error(pos, "bad-value", message, format!("write {quorum} or more"));
+        }
+        let quorum_max = quorum_max.map(|(most, _)| most);
+        let counted = |probe| Probe::Process(ProcessProbe { quorum, quorum_max, ..probe });
+        let checked = |probe| Check { down_delay: delay, ..Check::new(counted(probe)) };
+        let spec = probe.map(checked);
         let name = self.free_name(&title.text, title.pos, report);
         self.push(Kind::Process, &title.text, Entry { pos: title.pos, name, weight, spec });
     }
@@ -225,7 +231,7 @@ fn count(word: &Word, keyword: &str, slot: &mut u16, report: &mut Report) {
 
 /// The first word is the process; keepalived matches it against `/proc/PID/comm`, or the whole
 /// command line when it has arguments.
-fn process_probe(statement: &Statement, report: &mut Report) -> Option<Probe> {
+fn process_probe(statement: &Statement, report: &mut Report) -> Option<ProcessProbe> {
     let word = &statement.parameters()[0];
     if word.text.contains(char::is_whitespace) || statement.parameters().len() > 1 {
         let message = "matching a process by its arguments is not supported";
@@ -238,5 +244,5 @@ fn process_probe(statement: &Statement, report: &mut Report) -> Option<Probe> {
         report.error(word.pos, "bad-value", "the process has no name", "write: process nginx");
         return None;
     }
-    Some(Probe::Process(ProcessProbe::Name(base.to_owned())))
+    Some(ProcessProbe::named(base))
 }
