@@ -7,6 +7,10 @@
 //! been understood: it goes on sending the former form until `2 × SENDS_FORMER` after the first
 //! router's change, and the rest is margin for adverts on their way and clocks of the rollout.
 //!
+//! A second change while the first is not over starts both spans anew, for every form since: peers
+//! may have skipped the form between, and all know the oldest. That holds if each change reaches
+//! everybody within half of [`SENDS_FORMER`], so that nobody sends a form that a peer has skipped.
+//!
 //! A router that *starts* within the span knows no former form and does not tolerate it: a roll-out
 //! that restarts agents waits the span out first.
 
@@ -20,7 +24,7 @@ use std::time::Duration;
 pub(crate) const SENDS_FORMER: Duration = Duration::from_secs(10);
 /// Bounded: afterwards a router that was forgotten is reported, not tolerated.
 pub(crate) const ACCEPTS_FORMER: Duration = Duration::from_secs(30);
-/// Former forms remembered at once; the oldest goes.
+/// Former forms remembered at once. Beyond that the second oldest goes: the oldest is what is sent.
 const REMEMBERED: usize = 4;
 
 /// What an advert looks like.
@@ -88,9 +92,10 @@ impl Forms {
             self.accepts.clear();
         } else if !self.current.agrees_with(&former) {
             if self.accepts.len() == REMEMBERED {
-                self.accepts.remove(0);
+                self.accepts.remove(1);
             }
-            self.accepts.push((former, now + ACCEPTS_FORMER));
+            self.accepts.push((former, now));
+            self.accepts.iter_mut().for_each(|(_, until)| *until = now + ACCEPTS_FORMER);
             // A second change within the span: peers may not have seen even the first.
             let oldest = self.sends.map_or(former, |(form, _)| form);
             self.sends = Some((oldest, now + SENDS_FORMER));

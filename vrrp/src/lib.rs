@@ -36,4 +36,5 @@ pub use output::{Custody, Discard, Output, Reason, Transition, Transmission, War
 pub use packet::{Advertisement, Envelope, PROTOCOL, parse};
 pub use router::Router;
 pub use state::StateName;
+pub use takeover::Pace;
 pub use time::Time;

@@ -25,6 +25,7 @@ use crate::input::{Health, Input};
 use crate::output::{Custody, Discard, Output, Reason, Transition, Transmission, Warning};
 use crate::packet::Advertisement;
 use crate::state::{Init, State, StateName};
+use crate::takeover::Pace;
 use crate::time::Time;
 use crate::timers;
 use crate::warnings::Warnings;
@@ -36,6 +37,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Router {
     config: Config,
+    pace: Pace,
     health: Health,
     /// Where adverts are sent from.
     primary: Option<IpAddr>,
@@ -56,10 +58,16 @@ pub struct Router {
 impl Router {
     /// A router in INIT. Feed it `Health` and `PrimaryAddress`, then `Start`.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::with_pace(config, Pace::default())
+    }
+
+    /// One whose fast takeover waits otherwise than its peers expect. For measuring only.
+    pub fn with_pace(config: Config, pace: Pace) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
             forms: Forms::new(&config),
             config,
+            pace,
             health: Health::default(),
             primary: None,
             state: State::Init(Init::default()),

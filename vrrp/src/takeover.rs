@@ -20,12 +20,25 @@ use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What one rank waits for the one before: a LAN's delay and a loaded host's wake-up.
-const SLOT: Duration = Duration::from_millis(5);
+/// What a rank waits. There is one pace, the default; the simulator varies it to show why
+/// (`docs/simulation.md`), and all members must keep the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Of the interval, in percent: what rank 0 waits beyond the silence.
+    pub guard_percent: u32,
+    /// The least guard, and what rank 0 waits on evidence: never nothing, so that a second advert
+    /// on its way can still contradict the first.
+    pub least_guard: Duration,
+    /// What one rank waits for the one before: a LAN's delay and a loaded host's wake-up.
+    pub slot: Duration,
+}
 
-/// The least guard, and what rank 0 waits on evidence: never nothing, so that a second advert on
-/// its way can still contradict the first.
-const LEAST_GUARD: Duration = Duration::from_millis(2);
+impl Default for Pace {
+    fn default() -> Self {
+        let (least_guard, slot) = (Duration::from_millis(2), Duration::from_millis(5));
+        Self { guard_percent: 10, least_guard, slot }
+    }
+}
 
 /// Place in the queue of successors, 0 first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +46,14 @@ pub(crate) struct Rank(u32);
 
 impl Rank {
     /// What replaces the skew when the master has fallen silent.
-    pub(crate) fn skew(self, interval: Duration) -> Duration {
-        LEAST_GUARD.max(interval / 10) + SLOT * self.0
+    pub(crate) fn skew(self, pace: Pace, interval: Duration) -> Duration {
+        let guard = interval * pace.guard_percent / 100;
+        pace.least_guard.max(guard) + pace.slot * self.0
     }
 
     /// From evidence to takeover.
-    pub(crate) fn slot(self) -> Duration {
-        LEAST_GUARD + SLOT * self.0
+    pub(crate) fn slot(self, pace: Pace) -> Duration {
+        pace.least_guard + pace.slot * self.0
     }
 }
 
@@ -145,10 +159,11 @@ mod tests {
 
     #[test]
     fn the_guard_is_a_tenth_of_the_interval_and_the_slot_is_never_zero() {
-        assert_eq!(Rank(0).skew(Duration::from_secs(1)), Duration::from_millis(100));
-        assert_eq!(Rank(0).skew(Duration::from_millis(10)), Duration::from_millis(2));
-        assert_eq!(Rank(2).skew(Duration::from_millis(10)), Duration::from_millis(12));
-        assert_eq!(Rank(0).slot(), Duration::from_millis(2));
-        assert_eq!(Rank(3).slot(), Duration::from_millis(17));
+        let pace = Pace::default();
+        assert_eq!(Rank(0).skew(pace, Duration::from_secs(1)), Duration::from_millis(100));
+        assert_eq!(Rank(0).skew(pace, Duration::from_millis(10)), Duration::from_millis(2));
+        assert_eq!(Rank(2).skew(pace, Duration::from_millis(10)), Duration::from_millis(12));
+        assert_eq!(Rank(0).slot(pace), Duration::from_millis(2));
+        assert_eq!(Rank(3).slot(pace), Duration::from_millis(17));
     }
 }

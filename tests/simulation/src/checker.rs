@@ -133,6 +133,11 @@ impl Referee {
         Self { checkers, violation: None, settled: None }
     }
 
+    /// One that objects to nothing.
+    pub(crate) fn none() -> Self {
+        Self { checkers: Vec::new(), violation: None, settled: None }
+    }
+
     pub(crate) fn see(&mut self, world: &World, happening: &Happening<'_>) {
         self.ask(world.now, |checker| checker.see(world, happening));
     }

@@ -103,7 +103,7 @@ fn one(seed: u64, show: Show) -> ExitCode {
     }
     match outcome.violation {
         None => {
-            let (elections, adverts) = (outcome.elections, outcome.adverts);
+            let (elections, adverts) = (outcome.elected.len(), outcome.adverts);
             println!("seed {seed}: no violation, {elections} elections, {adverts} adverts");
             ExitCode::SUCCESS
         }

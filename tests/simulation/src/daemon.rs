@@ -3,7 +3,7 @@
 use crate::keepalived::Keepalived;
 use crate::plan::Program;
 use std::net::IpAddr;
-use vipfleet_vrrp::{Config, Input, Message, Output, Router, Time, Transmission};
+use vipfleet_vrrp::{Config, Input, Message, Output, Pace, Router, Time, Transmission};
 
 #[derive(Debug)]
 pub(crate) enum Daemon {
@@ -13,10 +13,11 @@ pub(crate) enum Daemon {
 
 impl Daemon {
     /// A router in INIT.
-    pub(crate) fn new(config: Config, address: IpAddr, program: Program) -> Self {
+    pub(crate) fn new(config: Config, pace: Pace, address: IpAddr, program: Program) -> Self {
         match program {
             Program::Vipfleet => {
-                let router = Router::new(config).expect("plans hold valid configurations");
+                let router =
+                    Router::with_pace(config, pace).expect("plans hold valid configurations");
                 Self::Vipfleet(Box::new(router))
             }
             Program::Keepalived => Self::Keepalived(Box::new(Keepalived::new(config, address))),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
     Announcements, Authentication, ChecksumForm, Config, Destination, Election, Family, Member,
-    Preemption, Priority, Takeover, Version, Vrid,
+    Pace, Preemption, Priority, Takeover, Version, Vrid,
 };
 
 /// One instance. `priorities` says by host who is a member, and at which base priority.
@@ -21,6 +21,8 @@ pub struct Definition {
     pub startup_delay: Duration,
     pub recover_delay: Duration,
     pub takeover: Takeover,
+    /// What fast takeover waits; other than the default in measurements only.
+    pub pace: Pace,
     pub down_adverts: u8,
     /// v2 only; 0 is none.
     pub password: u8,

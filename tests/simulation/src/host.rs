@@ -209,7 +209,8 @@ impl Host {
         }
         seat.leaving = false;
         let primary = address(definition.family, self.index);
-        let daemon = Daemon::new(self.config(&definition), primary, self.program());
+        let daemon =
+            Daemon::new(self.config(&definition), definition.pace, primary, self.program());
         self.seats[instance].daemon = Some(daemon);
         let primary = Some(primary);
         self.effects.push(Effect::Runs { instance, definition });

@@ -29,5 +29,5 @@ pub use definition::Definition;
 pub use mutation::Mutation;
 pub use plan::Plan;
 pub use shrink::shrink;
-pub use simulation::{Outcome, run};
+pub use simulation::{Elected, Outcome, measure, run};
 pub use trace::Trace;

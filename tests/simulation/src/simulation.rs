@@ -69,12 +69,20 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// Empty unless asked for.
     pub trace: Trace,
-    /// Routers that became MASTER.
-    pub elections: u32,
+    /// Every router that became MASTER, and when, in order.
+    pub elected: Vec<Elected>,
     /// Adverts sent.
     pub adverts: u64,
     /// How long the simulated fleet ran.
     pub span: Duration,
+}
+
+/// A router became MASTER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elected {
+    pub at: Time,
+    pub host: usize,
+    pub instance: usize,
 }
 
 #[derive(Debug)]
@@ -100,16 +108,26 @@ pub(crate) struct Simulation<'p> {
     trace: Trace,
     mutation: Mutation,
     adverts: u64,
+    elected: Vec<Elected>,
 }
 
 /// Runs a plan to its end, or to the first violation.
 pub fn run(plan: &Plan, mutation: Mutation, trace: Trace) -> Outcome {
-    let mut simulation = Simulation::new(plan, mutation, trace);
-    let end = Time::ZERO + plan.active + plan.quiet;
+    finish(Simulation::new(plan, mutation, trace))
+}
+
+/// Runs a plan to its end, whatever happens: for counting what would be condemned.
+pub fn measure(plan: &Plan) -> Outcome {
+    let mut simulation = Simulation::new(plan, Mutation::None, Trace::default());
+    simulation.referee = Referee::none();
+    finish(simulation)
+}
+
+fn finish(mut simulation: Simulation<'_>) -> Outcome {
+    let end = Time::ZERO + simulation.plan.active + simulation.plan.quiet;
     let violation = simulation.run_until(end);
-    let seats = simulation.world.seats.iter().flatten();
     Outcome {
-        elections: seats.map(|seat| seat.elected).sum(),
+        elected: simulation.elected,
         adverts: simulation.adverts,
         span: simulation.world.now.since(Time::ZERO),
         trace: simulation.trace,
@@ -139,6 +157,7 @@ impl<'p> Simulation<'p> {
             scheduler: Chance::stream(plan.seed, 2),
             netlink: Chance::stream(plan.seed, 3),
             adverts: 0,
+            elected: Vec::new(),
             plan,
             world,
             hosts,

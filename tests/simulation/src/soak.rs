@@ -60,7 +60,7 @@ fn worker(next: &AtomicU64, end: u64) -> Summary {
         for seed in first..end.min(first + BATCH) {
             let outcome = run(&Plan::draw(seed), Mutation::None, Trace::default());
             summary.seeds += 1;
-            summary.elections += u64::from(outcome.elections);
+            summary.elections += outcome.elected.len() as u64;
             summary.adverts += outcome.adverts;
             summary.simulated += outcome.span;
             summary.failures.extend(outcome.violation.map(|violation| (seed, violation)));

@@ -57,7 +57,7 @@ impl Router {
                 }
                 Preempting::AtOnce(rank) => {
                     let expected = Expected::Preemption { master: source, theirs };
-                    backup.hasten(now + rank.slot(), expected);
+                    backup.hasten(now + rank.slot(self.pace), expected);
                 }
             }
         }
@@ -78,7 +78,7 @@ impl Router {
             return self.outputs.push_back(Output::Discarded { source, why });
         }
         let wait = match rank {
-            Some(rank) => rank.slot(),
+            Some(rank) => rank.slot(self.pace),
             None => self.skew(backup.interval),
         };
         if let Some(master) = backup.master.as_mut().filter(|_| from_master) {

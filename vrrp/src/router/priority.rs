@@ -31,7 +31,7 @@ impl Router {
     /// Active_Down_Interval (RFC 9568 §6.1), with the rank instead of the skew where there is one.
     pub(super) fn down_interval(&self, interval: Duration, master: Option<Heard>) -> Duration {
         let skew = match self.rank(master) {
-            Some(rank) => rank.skew(interval),
+            Some(rank) => rank.skew(self.pace, interval),
             None => self.skew(interval),
         };
         timers::silence(&self.config, interval) + skew

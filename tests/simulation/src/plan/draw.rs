@@ -6,7 +6,7 @@ use super::{HostPlan, Kind, Plan, Program, Weather};
 use crate::chance::Chance;
 use crate::definition::Definition;
 use std::time::Duration;
-use vipfleet_vrrp::{Family, Preemption, Takeover, Version};
+use vipfleet_vrrp::{Family, Pace, Preemption, Takeover, Version};
 
 const KINDS: [Kind; 5] =
     [Kind::Planned, Kind::Services, Kind::Hosts, Kind::Network, Kind::Everything];
@@ -90,6 +90,7 @@ fn definition(chance: &mut Chance, number: u8, hosts: usize, interval: Duration)
         startup_delay: seconds(chance, 10),
         recover_delay: chance.pick(&[Duration::ZERO, Duration::from_secs(3)]),
         takeover: if chance.percent(60) { Takeover::Fast } else { Takeover::Rfc },
+        pace: Pace::default(),
         down_adverts: chance.pick(&[3, 3, 3, 3, 2, 5]),
         password: if v2 { chance.below(3) as u8 } else { 0 },
         unicast: chance.percent(25),

@@ -1,6 +1,6 @@
 //! Does what a host's turn wants done, and keeps the world's record of it.
 
-use super::{Event, Simulation};
+use super::{Elected, Event, Simulation};
 use crate::checker::Happening;
 use crate::definition::address;
 use crate::host::{Effect, Packet};
@@ -66,6 +66,7 @@ impl Simulation<'_> {
         }
         if to == StateName::Master {
             seat.elected += 1;
+            self.elected.push(Elected { at: now, host, instance });
             seat.presumed = resumed && seat.pending;
         }
     }

@@ -7,6 +7,8 @@ use vipfleet_vrrp::{Preemption, Takeover, Version};
 
 /// Peers that are told of a coordinated change within this understand each other all the time.
 const ROLLOUT: Duration = Duration::from_secs(8);
+/// Several changes in a row reach everybody within this; a member may skip all but the last.
+const QUICK_ROLLOUT: Duration = Duration::from_millis(4900);
 /// For how long former passwords and the like are sent or accepted, and the longest hold.
 const FORMER_FORMS: Duration = Duration::from_secs(31);
 
@@ -115,8 +117,8 @@ fn redefine(
         3 => Change::Addresses(1 + chance.below(4) as u8),
         4 => Change::Preemption(chance.pick(&[Preemption::Preempt, Preemption::NoPreempt])),
         5 => Change::PreemptDelay(Duration::from_millis(chance.below(3000))),
-        _ if coordinated && !external && may_change_password(plan, instance) => {
-            Change::Password(chance.below(3) as u8)
+        _ if coordinated && !external && definition.version == Version::V2 => {
+            Change::Password(chance.below(4) as u8)
         }
         6 => Change::Takeover(chance.pick(&[Takeover::Rfc, Takeover::Fast])),
         7 if plan.hosts[host].program == Program::Keepalived => return None,
@@ -128,6 +130,8 @@ fn redefine(
         _ => return None,
     };
     let most = match change {
+        Change::Password(_) if plan.seed.is_multiple_of(2) => QUICK_ROLLOUT,
+        Change::Password(_) if changes_password(plan, instance) => return None,
         Change::Password(_) => ROLLOUT,
         _ => chance.pick(&[Duration::from_millis(5), Duration::from_millis(900)]),
     };
@@ -146,13 +150,12 @@ fn redefine(
     Some(Action::Redefine { instance, change, delays })
 }
 
-/// Once: members that skip one of two changes in a row do not know the form between.
-fn may_change_password(plan: &Plan, instance: usize) -> bool {
-    let changed = plan.steps.iter().any(|step| {
+/// Members that skip one of two slow changes in a row do not know the form between.
+fn changes_password(plan: &Plan, instance: usize) -> bool {
+    plan.steps.iter().any(|step| {
         matches!(&step.action, Action::Redefine { instance: of, change: Change::Password(_), .. }
             if *of == instance)
-    });
-    plan.instances[instance].version == Version::V2 && !changed
+    })
 }
 
 fn service(chance: &mut Chance, plan: &Plan, lasts: Duration) -> Option<Action> {
