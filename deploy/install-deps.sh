@@ -10,7 +10,7 @@ set -euo pipefail
 
 readonly BUILD=(gcc libc6-dev protobuf-compiler libprotobuf-dev)
 readonly RUN=(keepalived etcd-server etcd-client nginx-light iproute2 iputils-ping iputils-arping
-    tcpdump curl procps util-linux)
+    tcpdump tshark curl procps util-linux)
 readonly SERVICES=(keepalived nginx etcd)
 readonly POLICY=/usr/sbin/policy-rc.d
 

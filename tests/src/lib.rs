@@ -9,6 +9,7 @@
 //! result. What a test wants to judge is returned as a value.
 
 pub mod daemons;
+pub mod dissect;
 pub mod fleet;
 pub mod house;
 pub mod kernel;
