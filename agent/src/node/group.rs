@@ -83,14 +83,18 @@ impl EventLoop {
     }
 
     /// Why the others of its group cannot serve, and so neither can this one.
-    pub(super) fn obstacles_of_others(&self, name: &Name) -> Vec<String> {
+    pub(super) fn obstacles_of_others(&mut self, name: &Name) -> Vec<String> {
         let Some(group) = self.group_of(name) else { return Vec::new() };
+        let others = self.others(name);
         let obstacle = |other: Name| {
-            let prepared = &self.instances.get(&other)?.prepared;
+            let instance = self.instances.get(&other)?;
+            // It may not have come to that itself.
+            self.lan.listen(instance.interface(), instance.family());
+            let prepared = &instance.prepared;
             let obstacle = self.lan.obstacle(prepared)?;
             Some(format!("{other} of sync group {}: {obstacle}", group.name))
         };
-        self.others(name).filter_map(obstacle).collect()
+        others.filter_map(obstacle).collect()
     }
 
     /// Whether this instance, and all of its group, may carry on as MASTER.

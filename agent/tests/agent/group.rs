@@ -4,7 +4,7 @@ use crate::assigned::{assignment, members};
 use crate::lab::{Host, Lab, until};
 use crate::local;
 use crate::process::{Agent, Home};
-use crate::server::{FLEET, Server};
+use crate::server::{FLEET, Held, Server};
 use vipfleet_model::Assignment;
 use vipfleet_model::assignment::AssignedGroup;
 use vipfleet_model::instance::Takeover;
@@ -37,6 +37,7 @@ fn grouped(this: &str, priority: u8) -> Assignment {
         instance.members = members(this, &all);
         instance.members_complete = true;
         instance.takeover = Takeover::Fast;
+        instance.version = 3;
         instance.advert_interval = Span::from_millis(200);
         instance.recover_delay = Span::from_millis(200);
     }
@@ -54,11 +55,13 @@ fn has_neither(host: &Host) -> bool {
     !VIPS.iter().any(|vip| host.has(vip))
 }
 
+/// Ends in this order: an agent shows its log, which is in its home.
 struct Scene {
-    lab: Lab,
-    homes: [Home; 2],
-    _server: Server,
     agents: [Option<Agent>; 2],
+    _sessions: Vec<Held>,
+    server: Server,
+    homes: [Home; 2],
+    lab: Lab,
 }
 
 impl Scene {
@@ -66,12 +69,14 @@ impl Scene {
         let (lab, homes) = (Lab::new(), [Home::new(), Home::new()]);
         second_wire(&lab);
         let server = Server::start(&lab.one, "10.78.0.1:7700", FLEET);
-        let mut agents = [None, None];
+        let (mut agents, mut sessions) = ([None, None], Vec::new());
         for (at, (host, node)) in [(&lab.one, "n1"), (&lab.two, "n2")].into_iter().enumerate() {
             agents[at] = Some(Agent::connected(host, &homes[at], node, &[&server.url]));
-            server.session().push_accepted(1, &grouped(node, PRIORITIES[at]));
+            let session = server.session();
+            session.push_accepted(1, &grouped(node, PRIORITIES[at]));
+            sessions.push(session);
         }
-        let scene = Self { lab, homes, _server: server, agents };
+        let scene = Self { agents, _sessions: sessions, server, homes, lab };
         scene.until_on(0);
         scene
     }
@@ -93,13 +98,13 @@ impl Scene {
 }
 
 #[test]
-fn a_link_that_fails_takes_the_whole_group_along_and_back() {
+fn a_fault_on_one_wire_takes_the_whole_group_along_and_back() {
     let scene = Scene::settled();
-    scene.lab.one.ip("link set eth1 down");
+    scene.lab.one.ip("addr del 10.79.0.1/24 dev eth1");
     scene.until_on(1);
     let fault = local::instance(&scene.homes[0], "VI_1", |it| it.state == InstanceState::Fault);
     assert!(fault.reason.contains("VI_2 of sync group both: "), "{}", fault.reason);
-    scene.lab.one.ip("link set eth1 up");
+    scene.lab.one.ip("addr add 10.79.0.1/24 dev eth1");
     scene.until_on(0);
 }
 
@@ -108,7 +113,21 @@ fn an_agent_that_stops_hands_over_both_and_takes_both_back() {
     let mut scene = Scene::settled();
     scene.agents[0].as_mut().unwrap().terminate();
     scene.until_on(1);
-    let url = scene._server.url.clone();
+    let url = scene.server.url.clone();
     scene.agents[0] = Some(Agent::connected(&scene.lab.one, &scene.homes[0], "n1", &[&url]));
     scene.until_on(0);
+}
+
+#[test]
+fn an_agent_that_crashes_and_comes_back_in_time_carries_on_with_both() {
+    let mut scene = Scene::settled();
+    scene.agents[0].as_mut().unwrap().crash();
+    let url = scene.server.url.clone();
+    scene.agents[0] = Some(Agent::connected(&scene.lab.one, &scene.homes[0], "n1", &[&url]));
+    // With both, or with neither: then the other host has taken them, and gives them back.
+    scene.until_on(0);
+    for vi in ["VI_1", "VI_2"] {
+        let other = local::instance(&scene.homes[1], vi, |it| it.state == InstanceState::Backup);
+        assert!(other.addresses.iter().all(|address| !address.in_kernel), "{other:?}");
+    }
 }
