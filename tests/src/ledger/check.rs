@@ -74,19 +74,34 @@ fn check_places(places: &[(usize, &str)], sources: &Sources, findings: &mut Find
     }
 }
 
-/// `s:scenario`, `T`, or the name of a test.
+/// `s:scenario`, `T`, or a test: its name if it is the only one so called, else `file:name`.
 fn check_tests(tests: &[(usize, &str)], sources: &Sources, findings: &mut Findings) {
     for (line, test) in tests {
-        let (runs, is_there) = match test.strip_prefix("s:") {
-            Some(name) => (REPLAY, sources.has_scenario(name)),
-            None if *test == "T" => (TABLE, true),
-            None => (*test, true),
+        let what = match (test.split_once(':'), *test) {
+            (Some(("s", name)), _) if !sources.has_scenario(name) => {
+                Some("no such scenario".into())
+            }
+            (Some(("s", _)), _) => run_once(REPLAY, None, sources),
+            (Some((file, name)), _) => run_once(name, Some(file), sources),
+            (None, "T") => run_once(TABLE, None, sources),
+            (None, name) => run_once(name, None, sources),
         };
-        if !is_there {
-            findings.add(*line, format!("`{test}`: there is no such scenario"));
-        } else if !sources.has_test(runs) {
-            findings.add(*line, format!("`{test}`: no test {runs} is run"));
-        }
+        findings.list.extend(what.map(|what| {
+            let what = format!("`{test}`: {what}");
+            Finding { line: *line, what }
+        }));
+    }
+}
+
+/// Why `name` does not say which test is meant, if it does not.
+fn run_once(name: &str, file: Option<&str>, sources: &Sources) -> Option<String> {
+    let files = sources.files_with_test(name);
+    match (file, &files[..]) {
+        (_, []) => Some(format!("no test {name} is run")),
+        (Some(file), files) if files.contains(&file) => None,
+        (Some(file), _) => Some(format!("{file} has no test {name}")),
+        (None, [_]) => None,
+        (None, files) => Some(format!("write which of {} is meant", files.join(", "))),
     }
 }
 

@@ -18,7 +18,8 @@ const CRATES: &[&str] = &["agent", "cli", "deploy", "model", "proto", "server", 
 #[derive(Debug, Default)]
 pub struct Sources {
     files: BTreeMap<String, Items>,
-    tests: BTreeSet<String>,
+    /// Every test with the files that have one of that name.
+    tests: BTreeMap<String, BTreeSet<String>>,
     scenarios: BTreeSet<String>,
 }
 
@@ -42,7 +43,9 @@ impl Sources {
     /// Adds one file.
     pub fn add(&mut self, path: &str, text: &str) {
         if path.ends_with(".rs") {
-            self.tests.extend(items::tests(text));
+            for test in items::tests(text) {
+                self.tests.entry(test).or_default().insert(path.to_owned());
+            }
         }
         let scenario = path.strip_prefix(SCENARIOS).and_then(|rest| rest.strip_suffix(".txt"));
         if let Some(name) = scenario {
@@ -58,9 +61,9 @@ impl Sources {
         self.files.get(&path)
     }
 
-    /// Whether a test of this name is run.
-    pub fn has_test(&self, name: &str) -> bool {
-        self.tests.contains(name)
+    /// The files that have a test of this name.
+    pub fn files_with_test(&self, name: &str) -> Vec<&str> {
+        self.tests.get(name).into_iter().flatten().map(String::as_str).collect()
     }
 
     /// Whether there is such a scenario.

@@ -16,6 +16,8 @@ fn sources() -> Sources {
          #[test] fn every_situation_answers_every_input_as_the_table_says() {}
          #[test] fn every_scenario_leaves_the_trace_that_it_shows() {}",
     );
+    sources.add("agent/tests/one.rs", "#[test] fn it_is_of_two() {}");
+    sources.add("agent/tests/two.rs", "#[test] fn it_is_of_two() {}");
     sources.add("vrrp/tests/scenarios/it_waits.txt", "");
     sources
 }
@@ -52,6 +54,7 @@ fn a_sound_ledger_has_no_finding() {
         "| 5.1 | MUST | d | `packet.rs:Advert::read`, and by hand | **T** |",
         "| 5.1 | MUST NOT | d | `agent/src/lib.rs` | `s:it_waits`, `it_runs_on_a_host` |",
         "| 5.1 | MUST | d | nothing is done | (departs 1) |",
+        "| 5.1 | MUST | d | `packet.rs` | `agent/tests/two.rs:it_is_of_two` |",
     ] {
         assert_eq!(with_row(row), [""; 0], "{row}");
     }
@@ -88,13 +91,26 @@ fn a_test_that_does_not_run_is_found() {
 }
 
 #[test]
+fn a_name_that_two_tests_have_is_cited_with_its_file() {
+    for (test, what) in [
+        ("it_is_of_two", "write which of agent/tests/one.rs, agent/tests/two.rs is meant"),
+        ("agent/tests/six.rs:it_is_of_two", "agent/tests/six.rs has no test it_is_of_two"),
+    ] {
+        let row = format!("| 5.1 | MUST | d | `packet.rs:parse` | `{test}` |");
+        assert_eq!(with_row(&row), [format!("docs/rfc9568.md:9: `{test}`: {what}")]);
+    }
+}
+
+#[test]
 fn a_scenario_counts_only_while_something_replays_it() {
     let mut sources = Sources::default();
     sources.add("vrrp/src/packet.rs", "pub fn parse() {}");
     sources.add("vrrp/tests/scenarios/it_waits.txt", "");
     let row = "| 5.1 | MUST | d | `packet.rs:parse` | `s:it_waits`, **T** |";
     let text = ledger(row, "", "| §5 | 1 | 0 | 0 | 0 |", "");
-    assert_eq!(check(&text, &sources).len(), 2);
+    let found = check(&text, &sources);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|it| it.what.contains("no test every_")), "{found:?}");
 }
 
 #[test]
