@@ -2,14 +2,18 @@
 //! the first advert over a handover to the last. The forms that no agent sends by itself are read
 //! in `decoded.rs`.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use vipfleet_tests::daemons::Agent;
 use vipfleet_tests::dissect::{Capture, Checksums, Frame, frames, printed};
+use vipfleet_tests::kernel;
 use vipfleet_tests::lab::{Host, INTERFACE, Lab};
-use vipfleet_tests::pair::{VIP_1, VIP_2, first_file, second_file, wait_for_owners};
+use vipfleet_tests::pair::{first_file, second_file};
 use vipfleet_tests::wait;
+
+const VIP_1: IpAddr = IpAddr::V4(vipfleet_tests::pair::VIP_1);
+const VIP_2: IpAddr = IpAddr::V4(vipfleet_tests::pair::VIP_2);
 
 /// What must be read of one virtual router.
 struct Expected<'a> {
@@ -24,61 +28,106 @@ struct Expected<'a> {
     priorities: [&'a [&'a str]; 2],
 }
 
+impl<'a> Expected<'a> {
+    fn fields(&self) -> Vec<(&'static str, &'a str)> {
+        let mut fields =
+            vec![("vrrp.version", self.version), ("vrrp.type", "1"), ("vrrp.checksum.status", "1")];
+        fields.extend(match self.addresses.contains(':') {
+            false => [
+                ("eth.dst", "01:00:5e:00:00:12"),
+                ("ip.dst", "224.0.0.18"),
+                ("ip.ttl", "255"),
+                ("vrrp.ip_addr", self.addresses),
+            ],
+            true => [
+                ("eth.dst", "33:33:00:00:00:12"),
+                ("ipv6.dst", "ff02::12"),
+                ("ipv6.hlim", "255"),
+                ("vrrp.ipv6_addr", self.addresses),
+            ],
+        });
+        fields.extend(match self.password {
+            Some(password) => [
+                ("vrrp.auth_type", "1"),
+                ("vrrp.auth_string", password),
+                ("vrrp.adver_int", self.interval),
+            ],
+            None => [
+                ("vrrp.auth_type", ""),
+                ("vrrp.reserved_mbz", "0"),
+                ("vrrp.short_adver_int", self.interval),
+            ],
+        });
+        fields
+    }
+}
+
 /// Everything a neighbour heard of two agents, the first of which was stopped on the way.
 struct Heard {
-    lab: Lab,
+    speakers: [Speaker; 2],
+    /// In the laboratory's directory.
     file: PathBuf,
     frames: Vec<Frame>,
+    _lab: Lab,
 }
 
 /// Starts both, waits until each VIP is where it belongs, stops the first, and waits for the
 /// second to have announced everything twice.
-fn heard(files: [PathBuf; 2], lab: Lab, owners: [&str; 2]) -> Heard {
+fn heard(files: [PathBuf; 2], lab: Lab, vips: [IpAddr; 2], owners: [&str; 2]) -> Heard {
     let capture = Capture::start(lab.host("client"));
     let mut first = Agent::standalone(lab.host("n1"), &files[0]);
     let _second = Agent::standalone(lab.host("n2"), &files[1]);
-    wait_for_owners(&lab, "each host to own its VIP", owners);
-    let read = || frames(capture.file(), Checksums::PseudoHeader);
-    let adverts_of = |host: &str, all: &[Frame]| {
-        all.iter().filter(|frame| is_advert_of(frame, lab.host(host))).count()
+    let held_by = |what: &str, wanted: [&str; 2]| {
+        let seen = || vips.map(|vip| kernel::owners(&lab, vip));
+        let wanted = wanted.map(|owner| vec![owner.to_owned()]);
+        wait::until(what, wait::GENEROUS, seen, |seen| *seen == wanted);
     };
-    let several = |all: &Vec<Frame>| adverts_of("n1", all) >= 4;
+    held_by("each host to own its VIP", owners);
+    let read = || frames(capture.file(), Checksums::PseudoHeader);
+    let (n1, n2) = (Speaker::of(lab.host("n1")), Speaker::of(lab.host("n2")));
+    let several = |all: &Vec<Frame>| all.iter().filter(|frame| n1.advertises(frame)).count() >= 4;
     wait::until("adverts of the first host", wait::GENEROUS, read, several);
     first.terminate();
-    wait_for_owners(&lab, "the second host to own both VIPs", ["n2", "n2"]);
-    let rounds = |all: &Vec<Frame>| {
-        let of_second = |frame: &&Frame| is_announcement_of(frame, lab.host("n2"), VIP_1);
-        all.iter().filter(of_second).count() >= 10
-    };
+    held_by("the second host to own both VIPs", ["n2", "n2"]);
+    let rounds =
+        |all: &Vec<Frame>| all.iter().filter(|frame| n2.announces(frame, vips[0])).count() >= 10;
     wait::until("announcements of the second host", wait::GENEROUS, read, rounds);
     let file = capture.finish();
     let frames = frames(&file, Checksums::PseudoHeader);
-    Heard { lab, file, frames }
+    Heard { speakers: [n1, n2], file, frames, _lab: lab }
 }
 
-fn is_advert_of(frame: &Frame, host: &Host) -> bool {
-    frame.has("vrrp.type") && frame.field("ip.src") == host.address().to_string()
+/// A host by what its packets have in common.
+struct Speaker {
+    name: String,
+    /// Its primary address of IPv4.
+    address: String,
+    mac: String,
 }
 
-fn mac(host: &Host) -> String {
-    let shown = host.must_run("cat", &[&format!("/sys/class/net/{INTERFACE}/address")]);
-    shown.trim().to_owned()
-}
+impl Speaker {
+    fn of(host: &Host) -> Self {
+        let shown = host.must_run("cat", &[&format!("/sys/class/net/{INTERFACE}/address")]);
+        let (name, address) = (host.name().to_owned(), host.address().to_string());
+        Self { name, address, mac: shown.trim().to_owned() }
+    }
 
-fn is_announcement_of(frame: &Frame, host: &Host, vip: Ipv4Addr) -> bool {
-    frame.has("arp.isgratuitous")
-        && frame.field("arp.src.proto_ipv4") == vip.to_string()
-        && frame.field("eth.src") == mac(host)
+    fn advertises(&self, frame: &Frame) -> bool {
+        frame.has("vrrp.type") && frame.field("eth.src") == self.mac
+    }
+
+    /// Gratuitous ARP, or an unsolicited neighbour advertisement.
+    fn announces(&self, frame: &Frame, vip: IpAddr) -> bool {
+        let announced = match vip {
+            IpAddr::V4(_) if frame.has("arp.isgratuitous") => "arp.src.proto_ipv4",
+            IpAddr::V4(_) => return false,
+            IpAddr::V6(_) => "icmpv6.nd.na.target_address",
+        };
+        frame.field("eth.src") == self.mac && frame.field(announced) == vip.to_string()
+    }
 }
 
 impl Heard {
-    fn adverts(&self, host: &str, vrid: u8) -> Vec<&Frame> {
-        let (host, vrid) = (self.lab.host(host), vrid.to_string());
-        let of_both =
-            |frame: &&Frame| is_advert_of(frame, host) && frame.field("vrrp.virt_rtr_id") == vrid;
-        self.frames.iter().filter(of_both).collect()
-    }
-
     /// No advert, announcement or other packet that tshark or tcpdump complains of.
     #[track_caller]
     fn assert_sound(&self) {
@@ -99,55 +148,60 @@ impl Heard {
     /// Every advert of a virtual router says what the two files say.
     #[track_caller]
     fn assert_adverts(&self, expected: &Expected<'_>) {
-        for (host, priorities) in ["n1", "n2"].into_iter().zip(expected.priorities) {
-            let adverts = self.adverts(host, expected.vrid);
+        let vrid = expected.vrid.to_string();
+        for (speaker, priorities) in self.speakers.iter().zip(expected.priorities) {
+            let of_both = |frame: &&Frame| {
+                speaker.advertises(frame) && frame.field("vrrp.virt_rtr_id") == vrid
+            };
+            let adverts: Vec<_> = self.frames.iter().filter(of_both).collect();
             for advert in &adverts {
-                let mut fields = vec![
-                    ("eth.dst", "01:00:5e:00:00:12"),
-                    ("ip.dst", "224.0.0.18"),
-                    ("ip.ttl", "255"),
-                    ("ip.checksum.status", "1"),
-                    ("vrrp.version", expected.version),
-                    ("vrrp.type", "1"),
-                    ("vrrp.checksum.status", "1"),
-                    ("vrrp.ip_addr", expected.addresses),
-                ];
-                match expected.password {
-                    Some(password) => fields.extend([
-                        ("vrrp.auth_type", "1"),
-                        ("vrrp.auth_string", password),
-                        ("vrrp.adver_int", expected.interval),
-                    ]),
-                    None => fields.extend([
-                        ("vrrp.reserved_mbz", "0"),
-                        ("vrrp.short_adver_int", expected.interval),
-                    ]),
-                }
-                for (field, value) in fields {
-                    assert_eq!(advert.field(field), value, "{field} of {host}: {advert:?}");
+                let (of_ipv4, of_ipv6) = (advert.field("ip.src"), advert.field("ipv6.src"));
+                let is_own = of_ipv4 == speaker.address || of_ipv6.starts_with("fe80::");
+                assert!(is_own, "{advert:?}");
+                for (field, value) in expected.fields() {
+                    let name = &speaker.name;
+                    assert_eq!(advert.field(field), value, "{field} of {name}: {advert:?}");
                 }
             }
             let mut said: Vec<_> = adverts.iter().map(|it| it.field("vrrp.prio")).collect();
             said.dedup();
-            assert_eq!(said, priorities, "{host}, {}", expected.vrid);
+            assert_eq!(said, priorities, "{}, {vrid}", speaker.name);
         }
     }
 
-    /// Whoever took an address announced it, as a request with the address at both ends.
+    /// Whoever took an address announced it, to everybody and in the form of its family.
     #[track_caller]
-    fn assert_announced(&self, host: &str, vip: Ipv4Addr) {
-        let host = self.lab.host(host);
-        let told: Vec<_> =
-            self.frames.iter().filter(|frame| is_announcement_of(frame, host, vip)).collect();
-        assert!(told.len() >= 5, "{vip} by {}: {} announcements", host.name(), told.len());
-        for frame in told {
-            for (field, value) in [
+    fn assert_announced(&self, host: &str, vip: IpAddr) {
+        let is_host = |speaker: &&Speaker| speaker.name == host;
+        let speaker = self.speakers.iter().find(is_host).expect("one of the two");
+        let announces = |frame: &&Frame| speaker.announces(frame, vip);
+        let told: Vec<_> = self.frames.iter().filter(announces).collect();
+        assert!(told.len() >= 5, "{vip} by {host}: {} announcements", told.len());
+        let address = vip.to_string();
+        let fields = match vip {
+            IpAddr::V4(_) => vec![
                 ("eth.dst", "ff:ff:ff:ff:ff:ff"),
                 ("arp.opcode", "1"),
-                ("arp.src.hw_mac", &mac(host)),
-                ("arp.dst.proto_ipv4", &vip.to_string()),
-            ] {
-                assert_eq!(frame.field(field), value, "{field}: {frame:?}");
+                ("arp.src.hw_mac", speaker.mac.as_str()),
+                ("arp.dst.proto_ipv4", address.as_str()),
+            ],
+            IpAddr::V6(_) => vec![
+                ("eth.dst", "33:33:00:00:00:01"),
+                ("ipv6.src", address.as_str()),
+                ("ipv6.dst", "ff02::1"),
+                ("ipv6.hlim", "255"),
+                ("icmpv6.type", "136"),
+                ("icmpv6.checksum.status", "1"),
+                // Neither is a router here, nobody asked, and it is to be believed.
+                ("icmpv6.nd.na.flag.r", "0"),
+                ("icmpv6.nd.na.flag.s", "0"),
+                ("icmpv6.nd.na.flag.o", "1"),
+                ("icmpv6.opt.linkaddr", speaker.mac.as_str()),
+            ],
+        };
+        for frame in told {
+            for (field, value) in &fields {
+                assert_eq!(frame.field(field), *value, "{field}: {frame:?}");
             }
         }
     }
@@ -165,24 +219,40 @@ impl Heard {
     }
 }
 
+/// A file for either host that differs in the priority alone.
+fn files(lab: &Lab, priorities: [u8; 2], vrid: u8, vips: [IpAddr; 2]) -> [PathBuf; 2] {
+    let [one, two] = vips;
+    let hosts = [(lab.host("n1"), priorities[0]), (lab.host("n2"), priorities[1])];
+    hosts.map(|(host, priority)| {
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface {INTERFACE}\n virtual_router_id {vrid}\n \
+             version 3\n priority {priority}\n advert_int 0.25\n \
+             virtual_ipaddress {{\n  {one}\n  {two}\n }}\n}}\n"
+        );
+        let path = host.directory().join("v3.conf");
+        std::fs::write(&path, text).expect("a file in the host's directory");
+        path
+    })
+}
+
 #[test]
 fn tshark_reads_a_handover_of_version_two_as_the_files_say() {
-    let heard = heard([first_file(), second_file()], Lab::pair(), ["n1", "n2"]);
+    let files = [first_file(), second_file()];
+    let heard = heard(files, Lab::pair(), [VIP_1, VIP_2], ["n1", "n2"]);
     heard.assert_sound();
     let (version, interval, password) = ("2", "1", Some("1111"));
-    let (one, two) = (VIP_1.to_string(), VIP_2.to_string());
     let of_both = Expected {
         vrid: 51,
         version,
         interval,
         password,
-        addresses: &one,
+        addresses: &VIP_1.to_string(),
         priorities: [&["100", "0"], &["80"]],
     };
     heard.assert_adverts(&of_both);
     heard.assert_adverts(&Expected {
         vrid: 52,
-        addresses: &two,
+        addresses: &VIP_2.to_string(),
         priorities: [&[], &["100"]],
         ..of_both
     });
@@ -192,31 +262,29 @@ fn tshark_reads_a_handover_of_version_two_as_the_files_say() {
     heard.assert_nothing_of_a_router();
 }
 
-#[test]
-fn tshark_reads_a_handover_of_version_three_as_the_files_say() {
+/// A handover of version 3 with two addresses of one virtual router.
+#[track_caller]
+fn version_three(vrid: u8, vips: [IpAddr; 2]) {
     let lab = Lab::pair();
-    let files = [("n1", 150), ("n2", 90)].map(|(host, priority)| {
-        let text = format!(
-            "vrrp_instance VI_1 {{\n interface {INTERFACE}\n virtual_router_id 77\n version 3\n \
-             priority {priority}\n advert_int 0.25\n virtual_ipaddress {{\n  {VIP_1}\n  {VIP_2}\n }}\n}}\n"
-        );
-        let path = lab.host(host).directory().join("v3.conf");
-        std::fs::write(&path, text).expect("a file in the host's directory");
-        path
-    });
-    let heard = heard(files, lab, ["n1", "n1"]);
+    let files = files(&lab, [150, 90], vrid, vips);
+    let heard = heard(files, lab, vips, ["n1", "n1"]);
     heard.assert_sound();
     heard.assert_adverts(&Expected {
-        vrid: 77,
+        vrid,
         version: "3",
         interval: "25",
         password: None,
-        addresses: &format!("{VIP_1} {VIP_2}"),
+        addresses: &vips.map(|vip| vip.to_string()).join(" "),
         priorities: [&["150", "0"], &["90"]],
     });
-    for vip in [VIP_1, VIP_2] {
+    for vip in vips {
         heard.assert_announced("n1", vip);
         heard.assert_announced("n2", vip);
     }
     heard.assert_nothing_of_a_router();
+}
+
+#[test]
+fn tshark_reads_a_handover_of_version_three_as_the_files_say() {
+    version_three(77, [VIP_1, VIP_2]);
 }

@@ -43,6 +43,13 @@ pub struct Route {
 /// The addresses on the host's `ens33`, link-local ones of IPv6 left out.
 #[track_caller]
 pub fn addresses(host: &Host) -> Vec<Address> {
+    let mut addresses = entries(host);
+    addresses.retain(|entry| entry.scope != "link");
+    addresses
+}
+
+#[track_caller]
+fn entries(host: &Host) -> Vec<Address> {
     #[derive(Deserialize)]
     struct Link {
         #[serde(default)]
@@ -62,7 +69,6 @@ pub fn addresses(host: &Host) -> Vec<Address> {
     links
         .into_iter()
         .flat_map(|link| link.addr_info)
-        .filter(|info| info.scope != "link")
         .map(|info| Address {
             address: info.local,
             prefix: info.prefixlen,
@@ -78,7 +84,7 @@ pub fn addresses(host: &Host) -> Vec<Address> {
 #[track_caller]
 pub fn address(host: &Host, address: impl Into<IpAddr>) -> Option<Address> {
     let wanted = address.into();
-    addresses(host).into_iter().find(|entry| entry.address == wanted)
+    entries(host).into_iter().find(|entry| entry.address == wanted)
 }
 
 /// True when the host has `vip` as an address on `ens33`.

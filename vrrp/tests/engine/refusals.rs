@@ -4,7 +4,7 @@
 use crate::fixture;
 use std::net::IpAddr;
 use std::time::Duration;
-use vipfleet_vrrp::{Authentication, Config, ConfigError, Family, Router, Version};
+use vipfleet_vrrp::{Authentication, Config, ConfigError, Family, Priority, Router, Version};
 
 fn refused(config: Config) -> ConfigError {
     Router::new(config).map(|_| ()).expect_err("no router runs this")
@@ -72,5 +72,19 @@ fn a_master_is_missed_after_two_to_ten_intervals() {
     }
     for count in 2..=10 {
         assert_eq!(with(count).check(), Ok(()));
+    }
+}
+
+#[test]
+fn no_weight_makes_a_backup_an_owner_or_silent_and_none_touches_an_owner() {
+    assert_eq!(Priority::new(0), None, "exists on the wire only");
+    for base in 1..=254_u8 {
+        for weight in [i32::MIN, -300, -254, -1, 0, 1, 254, 300, i32::MAX] {
+            let sum = i64::from(base) + i64::from(weight);
+            let expected = u8::try_from(sum.clamp(1, 254)).expect("a byte");
+            let effective = fixture::priority(base).with_weight(weight);
+            assert_eq!(effective.get(), expected, "{base} and {weight}");
+            assert_eq!(Priority::OWNER.with_weight(weight), Priority::OWNER);
+        }
     }
 }
