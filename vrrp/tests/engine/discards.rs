@@ -255,17 +255,35 @@ fn a_wrong_checksum_is_discarded_whatever_its_distance_from_the_right_one() {
     }
 }
 
+/// The one's complement of the sum of 16-bit words (RFC 1071), with `extra` words in front.
+fn checksum(message: &[u8], extra: u32) -> [u8; 2] {
+    let words = message.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1]));
+    let mut sum = extra + words.sum::<u32>();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    (!(sum as u16)).to_be_bytes()
+}
+
 #[test]
 fn an_ipv6_advert_with_the_checksum_of_its_message_alone_is_discarded() {
     let mut bytes = advert(Kind::V3OverIpv6);
     bytes[CHECKSUM].fill(0);
-    let mut sum: u32 =
-        bytes.chunks(2).map(|word| u32::from(word[0]) << 8 | u32::from(word[1])).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    bytes[CHECKSUM].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    let alone = checksum(&bytes, 0);
+    bytes[CHECKSUM].copy_from_slice(&alone);
     assert_eq!(judged(Kind::V3OverIpv6, &bytes), Err(Discard::Checksum));
+}
+
+#[test]
+fn a_v2_advert_with_a_checksum_over_a_pseudo_header_is_discarded() {
+    let mut bytes = advert(Kind::V2);
+    bytes[CHECKSUM].fill(0);
+    assert_eq!(checksum(&bytes, 0), advert(Kind::V2)[CHECKSUM], "as it has to be");
+    // 10.0.0.2 to 224.0.0.18, protocol 112 and the length.
+    let pseudo_header = 0x0a00 + 0x0002 + 0xe000 + 0x0012 + 112 + bytes.len() as u32;
+    let with_it = checksum(&bytes, pseudo_header);
+    bytes[CHECKSUM].copy_from_slice(&with_it);
+    assert_eq!(judged(Kind::V2, &bytes), Err(Discard::Checksum));
 }
 
 #[test]
