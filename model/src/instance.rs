@@ -204,8 +204,11 @@ impl Family {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Takeover {
-    #[default]
+    /// The skew of the RFC, as keepalived waits.
     Rfc,
+    /// By rank among the members. The engine waits as the RFC says by itself as long as a member is
+    /// external or its address unknown.
+    #[default]
     Fast,
 }
 

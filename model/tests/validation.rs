@@ -167,14 +167,6 @@ const INSTANCE_ROWS: &[Row] = &[
             ("version: 2", "version: 2\n  membersOnly: true"),
         ],
     ),
-    (
-        "fast-takeover-external",
-        Warning,
-        &[
-            ("node: lb2,", "node: lb2, external: true, address: 192.168.248.3,"),
-            ("version: 2", "version: 2\n  takeover: fast"),
-        ],
-    ),
     ("unknown-check", Error, &[("{check: check_nginx_alive}", "{check: nobody}")]),
     (
         "duplicate-track",
@@ -187,7 +179,16 @@ const INSTANCE_ROWS: &[Row] = &[
         Error,
         &[
             ("check_nginx_alive}", "check_nginx_alive, weight: -50}"),
+            ("version: 2", "version: 2\n  preempt: false\n  takeover: rfc"),
+        ],
+    ),
+    (
+        "nopreempt-weights",
+        Warning,
+        &[
+            ("check_nginx_alive}", "check_nginx_alive, weight: -50}"),
             ("version: 2", "version: 2\n  preempt: false"),
+            ("node: lb2,", "node: lb2, external: true, address: 192.168.248.3,"),
         ],
     ),
     (

@@ -115,7 +115,8 @@ pub(crate) struct SetInstanceArgs {
     /// Whether a better member takes its addresses back.
     #[arg(long, value_name = "true|false", group = "field", action = ArgAction::Set)]
     pub(crate) preempt: Option<bool>,
-    /// How soon a backup takes over.
+    /// How soon a backup takes over: by its rank among the members (fast, the default), or by the
+    /// skew of the RFC, as keepalived does.
     #[arg(long, group = "field")]
     pub(crate) takeover: Option<TakeoverArg>,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::address::unusable;
 use super::desk::Desk;
 use super::names::interface_trouble;
-use crate::instance::{Instance, Member, Takeover, Transport};
+use crate::instance::{Instance, Member, Transport};
 use std::collections::BTreeMap;
 
 pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
@@ -125,11 +125,6 @@ fn external(desk: &mut Desk<'_>, spec: &Instance) {
         if member.address.is_none() {
             no_address(desk, path, member, spec);
         }
-    }
-    if spec.takeover == Takeover::Fast && members.iter().any(|member| member.external) {
-        let message = "takeover is rfc as long as a member is external: keepalived knows no rank";
-        let remedy = "write takeover: rfc, or manage every member";
-        desk.warning("fast-takeover-external", "spec.takeover", message, remedy);
     }
 }
 

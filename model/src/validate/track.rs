@@ -77,11 +77,18 @@ fn weights(desk: &mut Desk<'_>, spec: &Instance) {
     if !spec.members.iter().any(weighted) {
         return;
     }
-    if !spec.preempt && spec.takeover == Takeover::Rfc {
+    let external = spec.members.iter().any(|member| member.external);
+    if !spec.preempt && (spec.takeover == Takeover::Rfc || external) {
         let message = "with preempt: false a backup never takes over from a master that lowers \
                        its priority: weights have no effect";
-        let remedy = "track with weight 0 (FAULT while down), or write takeover: fast";
-        desk.error("nopreempt-weights", "spec.preempt", message, remedy);
+        if spec.takeover == Takeover::Rfc {
+            let remedy = "track with weight 0 (FAULT while down), or write takeover: fast";
+            desk.error("nopreempt-weights", "spec.preempt", message, remedy);
+        } else {
+            let message = format!("{message} as long as a member is external");
+            let remedy = "track with weight 0 (FAULT while down), or manage every member";
+            desk.warning("nopreempt-weights", "spec.preempt", message, remedy);
+        }
         return;
     }
     for (index, member) in spec.members.iter().enumerate().filter(|(_, it)| it.priority == 255) {

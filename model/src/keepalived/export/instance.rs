@@ -73,10 +73,11 @@ fn not_written(instance: &AssignedInstance, desk: &mut Desk) {
 
 /// What only vipfleet does.
 fn beyond_keepalived(instance: &AssignedInstance, desk: &mut Desk) {
-    if instance.takeover == Takeover::Fast {
-        let message = "keepalived knows no fast takeover: it waits as the RFC says";
-        let remedy = "write takeover: rfc while keepalived serves a member: all need the same";
-        desk.warning("no-effect", at(instance, "spec.takeover"), message, remedy);
+    let weighted = instance.track.iter().any(|track| track.weight != 0);
+    if instance.takeover == Takeover::Fast && !instance.preempt && weighted {
+        let message = "keepalived knows no fast takeover: with nopreempt, weights have no effect";
+        let remedy = "track with weight 0 while keepalived serves a member";
+        desk.warning("nopreempt-weights", at(instance, "spec.takeover"), message, remedy);
     }
     if instance.recover_delay != Span::from_secs(3) {
         let message = "keepalived has no recover delay: a recovered check counts at once";

@@ -60,7 +60,8 @@ pub(super) fn instance(
         preempt_delay,
         startup_delay,
         recover_delay: Span::from_secs(3),
-        takeover: Takeover::Rfc,
+        // What keepalived does is rfc, and is what runs as long as a member is external.
+        takeover: Takeover::default(),
         down_adverts,
         authentication,
         checksum: Checksum::PseudoHeader,
