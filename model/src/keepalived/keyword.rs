@@ -164,7 +164,8 @@ fn unknown(statement: &Statement, table: &[Keyword], context: &str, report: &mut
 
 /// The name nearest to `written`, if any is near.
 pub(super) fn closest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = match written.chars().count() {
+    let length = written.chars().count();
+    let allowed = match length {
         0..=2 => return None,
         3..=5 => 1,
         6..=10 => 2,
@@ -172,7 +173,9 @@ pub(super) fn closest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -
         _ => return None,
     };
     let lower = written.to_ascii_lowercase();
+    // Each character more or less is an edit: most names need not be compared.
     names
+        .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (distance(&lower, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
