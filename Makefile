@@ -10,11 +10,13 @@ TEST_THREADS ?= $(shell nproc)
 # How many cases each property test tries in a soak, and how many seeds the simulator runs.
 SOAK_CASES ?= 100000
 SEEDS ?= 100000
-# KEEP=1 leaves the demo running.
+# How often each fuzz target runs, in a soak and in `make fuzz`.
+FUZZ_RUNS ?= 1000000
+# KEEP=1 leaves the demo running, and keeps what fuzzing found worth keeping.
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build-deps build release test lint demo soak clean
+.PHONY: help deps build-deps build release test lint demo soak fuzz clean
 
 help:
 	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
@@ -22,7 +24,9 @@ help:
 	@echo "make test        everything: units, protocol, real kernel, keepalived"
 	@echo "make lint        formatting, clippy, docs, rules of the house"
 	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each,"
-	@echo "                 and SEEDS=$(SEEDS) simulated fleets"
+	@echo "                 SEEDS=$(SEEDS) simulated fleets, and make fuzz"
+	@echo "make fuzz        FUZZ_RUNS=$(FUZZ_RUNS) coverage-guided executions of each fuzz target;"
+	@echo "                 KEEP=1 keeps the distilled corpus in fuzz/corpus"
 	@echo "make release     the three programs, optimised, in target/release"
 	@echo "make deps        what the targets above need from the package manager"
 
@@ -61,11 +65,15 @@ demo: deps release
 	@KEEP="$(KEEP)" deploy/demo.sh
 
 # SEEDS=N runs the first N seeds, SEEDS=A..B those from A up to B.
-soak: build-deps
+soak: build-deps fuzz
 	$(CARGO) run --release $(CARGO_FLAGS) -p vipfleet-simulation --bin simulate -- \
 		--seeds $(if $(findstring ..,$(SEEDS)),$(SEEDS),0..$(SEEDS))
 	PROPTEST_CASES=$(SOAK_CASES) $(CARGO) test --release $(CARGO_FLAGS) \
 		-p vipfleet-vrrp -p vipfleet-model
+
+# What fails is in target/fuzzing; docs/fuzzing.md says what to do with it.
+fuzz:
+	@CARGO_FLAGS="$(CARGO_FLAGS)" KEEP="$(KEEP)" deploy/fuzz.sh $(FUZZ_RUNS)
 
 clean:
 	$(CARGO) clean

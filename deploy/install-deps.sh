@@ -3,6 +3,7 @@
 #
 #   deploy/install-deps.sh build    what compiling needs
 #   deploy/install-deps.sh all      also what tests and the demo run
+#   deploy/install-deps.sh fuzz     what compiling needs, and libFuzzer besides
 #
 # nginx, etcd and keepalived come as packages that start a service. The tests bring up their own in
 # namespaces, so an installation from here starts none and leaves none enabled.
@@ -11,6 +12,7 @@ set -euo pipefail
 readonly BUILD=(gcc libc6-dev protobuf-compiler libprotobuf-dev)
 readonly RUN=(keepalived etcd-server etcd-client nginx-light iproute2 iputils-ping iputils-arping
     tcpdump tshark curl procps util-linux)
+readonly FUZZ=(g++)
 readonly SERVICES=(keepalived nginx etcd)
 readonly POLICY=/usr/sbin/policy-rc.d
 
@@ -61,8 +63,9 @@ main() {
     case ${1:-} in
     build) ;;
     all) wanted+=("${RUN[@]}") ;;
+    fuzz) wanted+=("${FUZZ[@]}") ;;
     *)
-        say "usage: $0 build|all"
+        say "usage: $0 build|all|fuzz"
         exit 2
         ;;
     esac

@@ -3,14 +3,14 @@
 use std::net::Ipv4Addr;
 
 /// Ethernet header and an ARP packet for IPv4. The kernel pads to the minimum frame.
-pub(super) const LENGTH: usize = 42;
+pub const LENGTH: usize = 42;
 
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// A *request* whose sender and target protocol address are the announced one, with the target
 /// hardware address all ones. Replies are ignored by some stacks unless asked for; this is the
 /// form that keepalived sends, and that switches and neighbours of its users have seen.
-pub(super) fn announcement(mac: [u8; 6], address: Ipv4Addr) -> [u8; LENGTH] {
+pub fn announcement(mac: [u8; 6], address: Ipv4Addr) -> [u8; LENGTH] {
     let mut frame = [0; LENGTH];
     let ip = address.octets();
     let fields: [&[u8]; 10] = [

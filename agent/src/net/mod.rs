@@ -12,7 +12,7 @@
 mod actor;
 mod address;
 pub mod announce;
-mod arp;
+pub mod arp;
 pub mod clock;
 mod converge;
 mod error;
@@ -25,7 +25,7 @@ pub mod ipv6;
 pub mod lease;
 mod ledger;
 mod mirror;
-mod neighbour;
+pub mod neighbour;
 mod netlink;
 mod place;
 mod renewal;

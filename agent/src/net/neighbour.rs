@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 /// Ethernet, IPv6 and a neighbour advertisement with one option.
-pub(super) const LENGTH: usize = 14 + HEADER + MESSAGE;
+pub const LENGTH: usize = 14 + HEADER + MESSAGE;
 
 /// The Ethernet address of all nodes (RFC 2464 §7).
 pub(super) const ALL_NODES_MAC: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
@@ -25,7 +25,7 @@ pub enum Role {
 
 /// Says to all nodes that `address` is at `mac`, overriding what they know. Sent from the
 /// announced address itself, which is one of the interface's by then, as keepalived does.
-pub(super) fn announcement(mac: [u8; 6], address: Ipv6Addr, role: Role) -> [u8; LENGTH] {
+pub fn announcement(mac: [u8; 6], address: Ipv6Addr, role: Role) -> [u8; LENGTH] {
     // Router, solicited, override: never solicited in an advertisement to all nodes.
     let flags = match role {
         Role::Router => 0b1010_0000,

@@ -16,6 +16,7 @@ const ALLOWED: &[&str] = &[
     "0BSD",
     "BSL-1.0",
     "CC0-1.0",
+    "NCSA",
     "Unlicense",
     "Unicode-3.0",
     "Unicode-DFS-2016",
