@@ -226,7 +226,7 @@ fn files(lab: &Lab, priorities: [u8; 2], vrid: u8, vips: [IpAddr; 2]) -> [PathBu
     hosts.map(|(host, priority)| {
         let text = format!(
             "vrrp_instance VI_1 {{\n interface {INTERFACE}\n virtual_router_id {vrid}\n \
-             version 3\n priority {priority}\n advert_int 0.25\n \
+             version 3\n priority {priority}\n advert_int 0.5\n \
              virtual_ipaddress {{\n  {one}\n  {two}\n }}\n}}\n"
         );
         let path = host.directory().join("v3.conf");
@@ -272,7 +272,7 @@ fn version_three(vrid: u8, vips: [IpAddr; 2]) {
     heard.assert_adverts(&Expected {
         vrid,
         version: "3",
-        interval: "25",
+        interval: "50",
         password: None,
         addresses: &vips.map(|vip| vip.to_string()).join(" "),
         priorities: [&["150", "0"], &["90"]],

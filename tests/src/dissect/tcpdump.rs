@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::lab::{Host, INTERFACE};
 use crate::process::Process;
@@ -37,24 +36,23 @@ impl Capture {
     pub fn start(host: &Host) -> Self {
         let file = host.directory().join("heard.pcap");
         let mut command = Command::new("tcpdump");
-        // Written at once, and as root into the host's directory.
-        command.args(["-n", "-U", "-Z", "root", "-i", INTERFACE, "-w"]).arg(&file);
+        // Handed over and written at once, as root into the host's directory.
+        let options = ["-n", "--immediate-mode", "-U", "-Z", "root", "-i", INTERFACE, "-w"];
+        command.args(options).arg(&file);
         let process = host.start("tcpdump", command);
         let listens = |log: &String| log.contains("listening on");
         wait::until("tcpdump to listen", wait::GENEROUS, || process.log(), listens);
         Self { process, file }
     }
 
-    /// The file as far as it was written.
+    /// The file as far as it was written: whole packets, each as soon as it was heard.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Stops, so that the file is whole.
+    /// Stops. What a test waits for, it has read in the file by then.
     #[track_caller]
     pub fn finish(mut self) -> PathBuf {
-        // What the kernel still holds comes with the buffer's timeout of a second at most.
-        std::thread::sleep(Duration::from_millis(1_200));
         self.process.terminate();
         self.file
     }
