@@ -15,6 +15,7 @@ use super::mirror::Mirror;
 use super::netlink::{Netlink, Notice};
 use super::place::{Ground, Holding, Place};
 use super::request::Desire;
+use super::routing::Book;
 use super::sysctl::Settings;
 use super::thread::Options;
 use super::{clock, startup};
@@ -59,6 +60,8 @@ pub(super) struct Actor {
     pub(super) touched: BTreeSet<Name>,
     /// Renewals by time.
     pub(super) due: BTreeSet<(Time, Place)>,
+    /// Routes and rules that follow.
+    pub(super) book: Book,
     /// Whether something waits for a fresh heartbeat.
     pub(super) waits_for_heart: bool,
     /// Whether the ledger on disk is behind.
@@ -73,7 +76,7 @@ pub(super) struct Actor {
     pub(super) former: Ledger,
     pub(super) marks: bool,
     inbox: Arc<Inbox>,
-    heartbeat: Arc<Heartbeat>,
+    pub(super) heartbeat: Arc<Heartbeat>,
     boot: String,
     /// Set by `Reconcile`: leftovers nobody desires are removed from then on.
     reconciled: bool,
@@ -103,6 +106,7 @@ impl Actor {
             dirty: BTreeSet::new(),
             touched: BTreeSet::new(),
             due: BTreeSet::new(),
+            book: Book::default(),
             waits_for_heart: false,
             unwritten: true,
             resync_wanted: false,
@@ -207,6 +211,7 @@ impl Actor {
             self.resync().await;
         }
         self.claim(beat).await;
+        self.follow(beat).await;
         let more_to_release = self.release().await;
         let more_to_renew = self.renew(beat).await;
         if self.reconciled && std::mem::take(&mut self.sweep_wanted) {
@@ -255,6 +260,7 @@ impl Actor {
             boot: self.boot.clone(),
             addresses: owned.map(|(place, _)| entry(place)).collect(),
             settings: self.settings.borrowed().cloned().collect(),
+            routing: self.book.held().collect(),
         }
     }
 
@@ -262,7 +268,9 @@ impl Actor {
         let now = clock::now();
         let retries = self.dirty.iter().filter_map(|place| self.holdings.get(place)?.not_before);
         let renewal = self.due.first().map(|(time, _)| *time);
-        let next = retries.chain(renewal).chain([self.next_resync]).min().unwrap_or(now);
+        let routing = self.book.next_try().into_iter().chain(self.routes_end());
+        let next = retries.chain(renewal).chain(routing).chain([self.next_resync]).min();
+        let next = next.unwrap_or(now);
         // A renewal that waits for a heartbeat is due already and must not make the loop spin.
         if self.waits_for_heart { self.next_resync.min(now + LISTEN) } else { next }
     }

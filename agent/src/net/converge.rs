@@ -179,6 +179,8 @@ impl Actor {
                 }
                 self.held.remove(&(index, place.address));
                 self.mirror.remove_address(index, place.address);
+                // Routes from the address went with it, without a word.
+                self.book.reread = true;
                 // What the kernel did to the secondaries of a primary, we were not told.
                 self.resync_wanted |= place.address.prefix_len() < place.address.max_prefix_len();
             }

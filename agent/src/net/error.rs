@@ -51,6 +51,25 @@ impl Fault {
         Self { what: what.to_owned(), error: error.to_string(), remedy }
     }
 
+    /// A refusal of a route or rule.
+    pub(super) fn routing(what: &str, error: Errno) -> Self {
+        let remedy = match error {
+            Errno::NETUNREACH | Errno::HOSTUNREACH => {
+                "see that an address of the host reaches the gateway, or write onLink"
+            }
+            Errno::NETDOWN => "see that its interface is up",
+            Errno::INVAL => {
+                "see that its source is an address of the host, its gateway none, and its scope \
+                 fits"
+            }
+            Errno::PERM => "give the agent CAP_NET_ADMIN (AmbientCapabilities= in its unit)",
+            Errno::ACCESS => "see that IPv6 is enabled on the interface",
+            Errno::NODEV => "see that the interface exists",
+            _ => "the agent keeps trying",
+        };
+        Self { what: what.to_owned(), error: error.to_string(), remedy }
+    }
+
     /// A setting below `/proc/sys` that cannot be read or written.
     pub(super) fn setting(interface: &str, key: &str, error: &io::Error) -> Self {
         let remedy = match error.kind() {

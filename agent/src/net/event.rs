@@ -44,6 +44,11 @@ pub enum Event {
     LeaseExpired { instance: Name, address: IpAddr },
     /// Somebody else had a hand in an address.
     Drift { instance: Name, address: IpAddr, what: Drift },
+    /// Virtual routes and rules that a serving instance lacks, whenever the list changes: each
+    /// with the reason.
+    Routing { instance: Name, missing: Vec<String> },
+    /// A virtual route or rule had gone and was put back.
+    Restored { instance: Name, what: String },
     /// Once, at the start: what a former incarnation left in the kernel. Desired in time it is
     /// taken over without interruption; else it goes at [`super::Request::Reconcile`].
     Owned(Vec<Leftover>),
@@ -112,6 +117,8 @@ enum Subject {
     Truth(Name),
     LeaseExpired(Name, IpAddr),
     Drift(Name, IpAddr, Drift),
+    Routing(Name),
+    Restored(Name, String),
     Owned,
     Failed(Name, Option<IpAddr>),
     Warning(String),
@@ -131,6 +138,8 @@ impl Event {
             Self::Drift { instance, address, what } => {
                 Subject::Drift(instance.clone(), *address, *what)
             }
+            Self::Routing { instance, .. } => Subject::Routing(instance.clone()),
+            Self::Restored { instance, what } => Subject::Restored(instance.clone(), what.clone()),
             Self::Owned(_) => Subject::Owned,
             Self::Failed { instance, address, .. } => Subject::Failed(instance.clone(), *address),
             Self::Warning(fault) => Subject::Warning(fault.what.clone()),

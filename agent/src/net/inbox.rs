@@ -138,6 +138,7 @@ mod tests {
             serial: 1,
             interface: "eth0".into(),
             addresses: Arc::new([]),
+            following: Arc::default(),
             custody,
             lease: LeaseTerms { master_down: Duration::from_secs(3) },
         }

@@ -4,6 +4,7 @@
 //! holds up a lease. Not synced: what must survive is a crash of the agent, not of the machine,
 //! which leaves nothing in the kernel (the boot id tells the two apart).
 
+use super::routing::Remembered;
 use super::sysctl::Borrowed;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub(super) struct Ledger {
     pub(super) boot: String,
     pub(super) addresses: Vec<Entry>,
     pub(super) settings: Vec<Borrowed>,
+    #[serde(default)]
+    pub(super) routing: Vec<Remembered>,
 }
 
 /// One address that we added, or route that we made.
@@ -171,6 +174,7 @@ mod tests {
                 address: "192.0.2.10/32".parse().unwrap(),
             }],
             settings: vec![Borrowed { interface: "eth0".into(), key: Key::ArpIgnore, was: 0 }],
+            routing: Vec::new(),
         }
     }
 

@@ -75,7 +75,15 @@ impl Netlink {
         connection.set_forward_ack(true);
         connection.set_forward_done(true);
         let port = prepare(&mut connection).map_err(fail("requests"))?;
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr, MulticastGroup::Ipv6Ifaddr];
+        let groups = [
+            MulticastGroup::Link,
+            MulticastGroup::Ipv4Ifaddr,
+            MulticastGroup::Ipv6Ifaddr,
+            MulticastGroup::Ipv4Route,
+            MulticastGroup::Ipv6Route,
+            MulticastGroup::Ipv4Rule,
+            MulticastGroup::Ipv6Rule,
+        ];
         let (mut watcher, _, news) =
             rtnetlink::new_multicast_connection(&groups).map_err(fail("news"))?;
         filter(&mut watcher, port).map_err(fail("news"))?;
@@ -198,6 +206,8 @@ fn prepare(connection: &mut Connection<RouteNetlinkMessage>) -> io::Result<u32> 
     enlarge(socket)?;
     // An error answer need not carry the request again.
     socket.set_cap_ack(true)?;
+    // Dumps give what is asked for alone; a kernel before 4.20 gives everything.
+    let _ = socket.set_netlink_get_strict_chk(true);
     Ok(socket.bind_auto()?.port_number())
 }
 

@@ -1,6 +1,7 @@
 //! What the VRRP thread asks of the net thread.
 
 use super::lease::LeaseTerms;
+use super::routing::Following;
 use std::sync::Arc;
 use vipfleet_model::{Name, VirtualAddress};
 use vipfleet_vrrp::Custody;
@@ -32,6 +33,8 @@ pub struct Desire {
     /// Where addresses without a `dev` of their own sit.
     pub interface: String,
     pub addresses: Arc<[VirtualAddress]>,
+    /// Routes and rules that are there while the addresses are served.
+    pub following: Arc<Following>,
     pub custody: Custody,
     pub lease: LeaseTerms,
 }

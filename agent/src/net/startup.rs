@@ -30,6 +30,7 @@ impl Actor {
         let fail = |what| move |source| NetError::Dump { what, source };
         self.read_kernel().await.map_err(fail("links and addresses"))?;
         self.remove_routes().await.map_err(fail("routes"))?;
+        self.read_routing().await.map_err(fail("routes and rules"))?;
         // Only now: with a route still there, ARP would be answered from here.
         for borrowed in std::mem::take(&mut self.former.settings) {
             if let Err(error) = borrowed.put_back() {

@@ -42,7 +42,8 @@ impl Actor {
             let ground = self.ground(place);
             self.holdings.get(place).is_none_or(|holding| holding.is_settled(ground))
         };
-        (addresses, instance.places.iter().all(settled))
+        let routed = self.routing_is_settled(instance);
+        (addresses, routed && instance.places.iter().all(settled))
     }
 
     fn report(&self, place: &Place) -> AddressReport {
@@ -56,7 +57,7 @@ impl Actor {
     }
 
     /// On its interface, by whomever.
-    fn is_served(&self, place: &Place) -> bool {
+    pub(super) fn is_served(&self, place: &Place) -> bool {
         let ground = self.ground(place);
         let held = self.holdings.get(place).and_then(|holding| holding.address.as_ref());
         held.map_or(ground.foreign, |held| Some(held.index) == ground.index)
@@ -68,6 +69,7 @@ impl Actor {
         for name in names {
             self.instances.remove(&name);
         }
+        self.let_go_of_routing().await;
         for (place, holding) in &mut self.holdings {
             holding.wants.clear();
             holding.not_before = None;

@@ -15,6 +15,11 @@ use std::io;
 
 impl Actor {
     pub(super) fn hear_message(&mut self, message: RouteNetlinkMessage) {
+        use RouteNetlinkMessage::{DelRoute, DelRule, NewRoute, NewRule};
+        if let NewRoute(_) | DelRoute(_) | NewRule(_) | DelRule(_) = message {
+            self.hear_routing(&message);
+            return;
+        }
         (self.links_changed, self.sweep_wanted) = (true, true);
         match message {
             RouteNetlinkMessage::NewLink(message) => {
@@ -155,6 +160,7 @@ impl Actor {
         match self.read_kernel().await {
             Ok(()) => {
                 self.resync_wanted = false;
+                self.book.reread = true;
                 (self.links_changed, self.sweep_wanted) = (true, true);
             }
             Err(error) => {
@@ -233,6 +239,7 @@ impl Actor {
             self.mirror.remove_address(index, address);
             self.touch_address(index, address.addr());
         }
+        self.sweep_routing().await;
     }
 
     /// Every interface as the VRRP loop should see it.

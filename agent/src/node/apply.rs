@@ -167,7 +167,8 @@ impl EventLoop {
         let Some(instance) = self.instances.get_mut(name) else { return };
         let posted = instance.kernel.desired;
         let lease = instance.router.master_down_interval();
-        let same_addresses = instance.prepared.addresses == wanted.addresses;
+        let same_holdings = instance.prepared.addresses == wanted.addresses
+            && instance.prepared.following == wanted.following;
         let returning = std::mem::replace(&mut instance.leaving, Leaving::No) != Leaving::No;
         let config = Box::new(wanted.config.clone());
         instance.prepared = wanted;
@@ -180,8 +181,7 @@ impl EventLoop {
         // and the length of the lease concern the kernel alone.
         let Some(instance) = self.instances.get(name) else { return };
         let same_lease = instance.router.master_down_interval() == lease;
-        if instance.running && instance.kernel.desired == posted && !(same_addresses && same_lease)
-        {
+        if instance.running && instance.kernel.desired == posted && !(same_holdings && same_lease) {
             let custody = instance.router.custody();
             self.take_custody(name, custody);
         }

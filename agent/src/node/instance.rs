@@ -49,6 +49,8 @@ pub(super) struct Kernel {
     pub(super) custody: Option<Custody>,
     pub(super) addresses: Vec<AddressReport>,
     pub(super) settled: bool,
+    /// Routes and rules that should be there and are not, with the reason.
+    pub(super) missing: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -105,6 +107,7 @@ impl Instance {
             serial,
             interface: self.interface().to_owned(),
             addresses: self.prepared.addresses.clone(),
+            following: self.prepared.following.clone(),
             custody,
             lease: LeaseTerms { master_down: self.router.master_down_interval() },
         }
@@ -137,7 +140,9 @@ impl Instance {
         let serving = self.kernel.custody == Some(Custody::Serving);
         let foreign = self.kernel.addresses.iter().filter(|it| serving && it.foreign);
         let foreign = foreign.map(|it| format!("{}: {}", it.address, Drift::Foreign));
-        of_router.chain(foreign).chain(self.warnings.standing(now).cloned()).collect()
+        let missing = self.kernel.missing.iter().filter(|_| serving).cloned();
+        let standing = self.warnings.standing(now).cloned();
+        of_router.chain(foreign).chain(missing).chain(standing).collect()
     }
 
     pub(super) fn report(&self, now: Time) -> InstanceReport {

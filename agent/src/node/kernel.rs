@@ -87,6 +87,18 @@ impl EventLoop {
                 }
                 self.notice(Notice::Warning { instance: Some(name), text });
             }
+            Event::Routing { instance: name, missing } => {
+                for text in &missing {
+                    let instance = Some(name.clone());
+                    self.notice(Notice::Warning { instance, text: text.clone() });
+                }
+                if let Some(instance) = self.instances.get_mut(&name) {
+                    instance.kernel.missing = missing;
+                }
+            }
+            Event::Restored { instance, what } => {
+                self.warn(instance, format!("{what} was gone; put back"));
+            }
             Event::Warning(fault) => {
                 self.notice(Notice::Warning { instance: None, text: fault.to_string() });
             }

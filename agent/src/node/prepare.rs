@@ -1,6 +1,7 @@
 //! From an assignment to what the loop can run. Pure; all refusals happen here, so that applying
 //! cannot fail halfway.
 
+use crate::net::Following;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance};
@@ -24,6 +25,8 @@ pub struct PreparedInstance {
     pub config: Config,
     /// Virtual and excluded addresses: everything that follows the MASTER.
     pub addresses: Arc<[VirtualAddress]>,
+    /// Routes and rules that do, too.
+    pub following: Arc<Following>,
     /// Its sync group, if it is in one.
     pub group: Option<Arc<AssignedGroup>>,
 }
@@ -77,10 +80,6 @@ fn prepare_instance(
         let reason = "this agent cannot give a virtual router its own MAC yet".into();
         return Err(unfit("virtualMac", reason));
     }
-    if !assigned.virtual_routes.is_empty() || !assigned.virtual_rules.is_empty() {
-        let reason = "this agent cannot keep virtual routes and rules yet".into();
-        return Err(unfit("virtualRoutes", reason));
-    }
     let config =
         assigned.engine_config().map_err(|cause| unfit(cause.field(), cause.to_string()))?;
     if config.family == vipfleet_vrrp::Family::Ipv6 {
@@ -91,7 +90,12 @@ fn prepare_instance(
     Router::new(config.clone()).map_err(|cause| unfit("", cause.to_string()))?;
     let all = assigned.virtual_addresses.iter().chain(&assigned.excluded_addresses);
     let addresses = all.cloned().collect();
-    Ok(PreparedInstance { assigned, config, addresses, group: None })
+    let following = Arc::new(Following {
+        routes: assigned.virtual_routes.clone(),
+        rules: assigned.virtual_rules.clone(),
+        family: config.family,
+    });
+    Ok(PreparedInstance { assigned, config, addresses, following, group: None })
 }
 
 /// Makes the instances of a group know each other.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vipfleet_agent::net::{
-    Desire, Event, Events, Heartbeat, LeaseTerms, Net, Options, Request, clock,
+    Desire, Event, Events, Following, Heartbeat, LeaseTerms, Net, Options, Request, clock,
 };
 use vipfleet_model::VirtualAddress;
 use vipfleet_vrrp::Custody;
@@ -85,12 +85,25 @@ impl Agent {
         custody: Custody,
         master_down: Duration,
     ) {
+        self.desire_with(instance, addresses, custody, master_down, Following::default());
+    }
+
+    /// The same with routes and rules.
+    pub(crate) fn desire_with(
+        &self,
+        instance: &str,
+        addresses: &[&str],
+        custody: Custody,
+        master_down: Duration,
+        following: Following,
+    ) {
         let addresses = addresses.iter().map(|text| vip(text)).collect();
         self.request(Request::Desire(Desire {
             instance: instance.parse().unwrap(),
             serial: self.serial.fetch_add(1, Ordering::Relaxed) + 1,
             interface: "eth0".into(),
             addresses,
+            following: Arc::new(following),
             custody,
             lease: LeaseTerms { master_down },
         }));

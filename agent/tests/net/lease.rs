@@ -82,6 +82,7 @@ fn label_scope_and_broadcast_are_honoured_and_changed_in_place() {
         serial: 1,
         interface: "eth0".into(),
         addresses: [written.clone()].into(),
+        following: Default::default(),
         custody: Custody::Serving,
         lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
     };
@@ -146,6 +147,7 @@ fn without_the_capability_the_failure_names_the_remedy() {
         serial: 1,
         interface: "eth0".into(),
         addresses: [crate::agent::vip("10.77.0.100")].into(),
+        following: Default::default(),
         custody: Custody::Serving,
         lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
     };

@@ -12,6 +12,7 @@ mod lab;
 mod lease;
 mod probe;
 mod restart;
+mod routes;
 mod scale;
 mod silent;
 mod wire;
