@@ -158,7 +158,7 @@ fn finished(definitions: &Definitions, mut instances: Vec<AssignedInstance>) -> 
 
 /// A group as this node runs it: its instances track the same checks, so that what weakens one
 /// weakens all and no two of them pull in different directions. `None` where fewer than two run.
-fn joined(
+pub(crate) fn joined(
     name: &Name,
     group: &SyncGroup,
     instances: &mut [AssignedInstance],

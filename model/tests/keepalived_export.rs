@@ -27,7 +27,9 @@ use vipfleet_model::keepalived::{
 };
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
-use vipfleet_model::{Definition, Definitions, Findings, Name, Severity, VirtualAddress};
+use vipfleet_model::{
+    Definition, Definitions, Findings, Name, Severity, SyncGroup, VirtualAddress,
+};
 
 fn options(inexpressible: Inexpressible) -> ExportOptions {
     ExportOptions {
@@ -142,7 +144,7 @@ fn probes(all: &mut Definitions, probe: &Probe) {
 type Change = (&'static str, fn(&mut Definitions));
 
 /// What an export loses or says in another way, with the rule of its finding.
-const CHANGES: [Change; 20] = [
+const CHANGES: [Change; 21] = [
     ("nopreempt-weights", |all| {
         each_instance(all, |it| {
             it.preempt = false;
@@ -166,6 +168,7 @@ const CHANGES: [Change; 20] = [
     ("approximated", |all| each_instance(all, |it| it.garp.delay = Span::from_millis(1_500))),
     ("approximated", |all| each_instance(all, |it| it.preempt_delay = Span::from_secs(2_000))),
     ("approximated", |all| each_instance(all, |it| it.startup_delay = Span::from_secs(9_000))),
+    ("approximated", |all| each_instance(all, |it| it.members[0].priority_offset = -7)),
     ("password-cut", |all| {
         each_instance(all, |it| {
             it.version = 2;
@@ -373,7 +376,7 @@ fn pairs_of_files_survive_the_way_there_and_back() {
         survived.push(folder.file_name().unwrap().to_str().unwrap().to_owned());
     }
     // No import takes the others: their hosts disagree, or one is missing.
-    assert_eq!(survived, ["checks", "per-host-settings", "same-vrid-apart", "seed"]);
+    assert_eq!(survived, ["checks", "per-host-settings", "same-vrid-apart", "seed", "sync-group"]);
 }
 
 #[test]
@@ -399,7 +402,11 @@ fn single_files_survive_the_way_there_and_back() {
                 let harmless = BTreeSet::from(["script-user", "nopreempt-weights"]);
                 assert!(rules(&said).is_subset(&harmless), "{said:?}");
                 let back = read_back(&files).0;
-                assert_eq!(back, fleet.definitions, "{}: {files:?}", path.display());
+                let placed = |of| vipfleet_model::placement::place(of, &fleet.facts);
+                assert_eq!(placed(&back), placed(&fleet.definitions), "{}", path.display());
+                // What one instance of a group tracks, all of them do when it comes back.
+                let grouped = fleet.definitions.sync_groups().next().is_some();
+                assert!(grouped || back == fleet.definitions, "{}: {files:?}", path.display());
                 survived += 1;
             }
             // No store would take these either.
@@ -409,9 +416,14 @@ fn single_files_survive_the_way_there_and_back() {
     assert!(survived >= 8, "{survived}");
 }
 
-fn sample() -> Fleet {
-    let path = tests().join("../../deploy/samples/dual-master/definitions.yaml");
-    let text = fs::read_to_string(path).expect("the sample");
+/// Folders of samples.
+fn samples() -> Vec<PathBuf> {
+    let all = sorted(&tests().join("../../deploy/samples"));
+    all.into_iter().filter(|path| path.is_dir()).collect()
+}
+
+fn sample(folder: &Path) -> Fleet {
+    let text = fs::read_to_string(folder.join("definitions.yaml")).expect("the sample");
     let parsed = vipfleet_model::document::parse(&text, None);
     assert!(parsed.findings.is_empty(), "{:?}", parsed.findings);
     let definitions = parsed.definitions.into_iter().map(|placed| placed.value).collect();
@@ -431,20 +443,53 @@ fn the_sample_pair_survives_the_way_there_and_back() {
 }
 
 #[test]
-fn the_sample_definitions_are_written_as_their_snapshot_says_and_keepalived_takes_them() {
+fn every_sample_is_written_as_its_snapshot_says_and_keepalived_takes_it() {
     let origin = Some(Origin { fleet: "a fleet".to_owned(), revision: 7 });
     let known = ExportOptions { origin, ..options(Inexpressible::Refuse) };
-    let (files, said) = files(&sample(), &known).expect("an export");
     let laboratory = Laboratory::new();
-    let mut all = String::new();
-    for finding in &said {
-        writeln!(all, "{finding}").unwrap();
+    for folder in samples() {
+        let called = folder.file_name().and_then(|it| it.to_str()).expect("UTF-8").to_owned();
+        let fleet = sample(&folder);
+        let (files, said) = files(&fleet, &known).unwrap_or_else(|it| panic!("{called}: {it:?}"));
+        let mut all = String::new();
+        for finding in &said {
+            writeln!(all, "{finding}").unwrap();
+        }
+        for text in files.values() {
+            laboratory.test(text);
+            writeln!(all, "\n{text}").unwrap();
+        }
+        snapshot(&called, &all);
+        let lost = said.iter().any(|finding| finding.rule != "script-user");
+        assert!(lost || read_back(&files).0 == fleet.definitions, "{called}: {files:?}");
     }
-    for text in files.values() {
-        laboratory.test(text);
-        writeln!(all, "\n{text}").unwrap();
-    }
-    snapshot("dual-master", &all);
+}
+
+/// Instances of one group that do not track alike are written as they run.
+#[test]
+fn a_group_comes_back_with_what_it_ran_tracked_by_all_of_it() {
+    let mut fleet = pair();
+    let mut second = fleet.definitions.instance(&name("VI_1")).unwrap().clone();
+    second.virtual_router_id = 52;
+    second.virtual_addresses = vec!["10.0.0.10".parse().unwrap()];
+    second.track.clear();
+    let instances = vec![name("VI_1"), name("VI_2")];
+    let spec = SyncGroup { instances, notify: Vec::new() };
+    let more = [
+        Definition::Instance { name: name("VI_2"), spec: Box::new(second) },
+        Definition::SyncGroup { name: name("web"), spec },
+    ];
+    fleet.definitions.0.extend(more.map(|it| (it.key(), it)));
+    each_instance(&mut fleet.definitions, |it| {
+        it.track.iter_mut().for_each(|track| track.weight = -20);
+    });
+    let (files, said) = files(&fleet, &options(Inexpressible::Refuse)).expect("an export");
+    assert_eq!(rules(&said), BTreeSet::from(["script-user"]));
+    let (back, said) = read_back(&files);
+    assert!(!rules(&said).contains("no-effect"), "{said:?}");
+    assert_ne!(back, fleet.definitions);
+    let placed = |definitions| vipfleet_model::placement::place(definitions, &fleet.facts);
+    assert_eq!(placed(&back), placed(&fleet.definitions));
 }
 
 fn snapshot(name: &str, text: &str) {

@@ -2,15 +2,18 @@
 //! way back, and the file of a host that keepalived goes on serving. Called by `vipctl export`.
 //!
 //! A straight walk: the node's definitions → its assignment (by [`crate::placement`], as for an
-//! agent) → checks, each above its use → instances. What keepalived says otherwise or not at all
-//! is a finding, never lost in silence. [`super::import()`] of the files of all members gives the
-//! definitions again, unless a finding says otherwise.
+//! agent) → checks, each above its use → sync groups → instances. What keepalived says otherwise
+//! or not at all is a finding, never lost in silence. [`super::import()`] of the files of all
+//! members gives the definitions again, unless a finding says otherwise; instances of a group come
+//! back tracking what all of them do.
 
 mod check;
 mod desk;
+mod hook;
 mod instance;
 mod page;
 mod program;
+mod sync_group;
 mod track;
 mod word;
 
@@ -25,6 +28,7 @@ use crate::placement::place_node;
 use crate::validate::validate;
 use check::Checks;
 use desk::{Desk, Rounding};
+use instance::Grouping;
 use page::Page;
 use program::Programs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,10 +94,18 @@ pub fn export(
     for check in &assignment.checks {
         checks.write(check, &mut body, &mut programs, &mut desk);
     }
-    for instance in &assignment.instances {
-        instance::write(instance, &checks, &mut body, &mut programs, &mut desk);
+    let instances = &assignment.instances;
+    for group in &assignment.sync_groups {
+        sync_group::write(group, instances, &checks, &mut body, &mut programs, &mut desk);
     }
-    let startup_delay = startup_delay(&assignment.instances, &mut desk);
+    let grouped: BTreeSet<&Name> =
+        assignment.sync_groups.iter().flat_map(|group| &group.instances).collect();
+    for instance in instances {
+        let grouping =
+            if grouped.contains(&instance.name) { Grouping::InGroup } else { Grouping::Alone };
+        instance::write(instance, grouping, &checks, &mut body, &mut programs, &mut desk);
+    }
+    let startup_delay = startup_delay(instances, &mut desk);
     let mut page = Page::default();
     header(&mut page, node, options.origin.as_ref());
     page.open("global_defs");
@@ -114,8 +126,8 @@ pub fn export(
     }
 }
 
-/// The instances that `node` is a member of, with the checks they track. A host that keepalived
-/// serves is written like one of ours.
+/// The instances that `node` is a member of, with the checks they track and their groups. A host
+/// that keepalived serves is written like one of ours.
 fn own(definitions: &Definitions, node: &Name) -> Definitions {
     let mut own = Vec::new();
     let mut tracked = BTreeSet::new();
@@ -130,6 +142,13 @@ fn own(definitions: &Definitions, node: &Name) -> Definitions {
         }
         tracked.extend(spec.track.iter().map(|track| track.check.clone()));
         own.push(Definition::Instance { name: name.clone(), spec });
+    }
+    // With whatever else they name: that an instance of a group is not here is for validation.
+    let here = |name: &Name| definitions.instance(name).is_some_and(|it| it.member(node).is_some());
+    for (name, group) in definitions.sync_groups() {
+        if group.instances.iter().any(here) {
+            own.push(Definition::SyncGroup { name: name.clone(), spec: group.clone() });
+        }
     }
     for name in tracked {
         if let Some(spec) = definitions.check(&name).cloned() {

@@ -41,7 +41,7 @@ pub struct HostConfig {
     pub instances: Vec<VrrpInstance>,
     /// Scripts, processes and tracked interfaces, whether tracked or not.
     pub checks: Vec<HostCheck>,
-    /// Parsed only: each one is an error finding.
+    /// In the order of the file. What they track is in their instances.
     pub sync_groups: Vec<SyncGroup>,
 }
 
@@ -89,11 +89,13 @@ pub struct HostCheck {
     pub spec: Check,
 }
 
-/// A `vrrp_sync_group`.
+/// A `vrrp_sync_group` of at least two instances, none of which is in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyncGroup {
-    pub name: Located<String>,
-    pub members: Vec<Located<String>>,
+    pub name: Located<Name>,
+    /// Each names one of [`HostConfig::instances`].
+    pub instances: Vec<Located<Name>>,
+    pub notify: Vec<Located<Hook>>,
 }
 
 impl At {

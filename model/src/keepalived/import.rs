@@ -1,12 +1,15 @@
 //! The files of several hosts as definitions: instances that share family, VRID and an address
-//! become one with the hosts as members; what the hosts disagree on is a finding that names both
-//! lines. Equal priorities, unknown nodes and the like are left to [`crate::validate`].
+//! become one with the hosts as members, and sync groups that share an instance become one; what
+//! the hosts disagree on is a finding that names both lines. Equal priorities, unknown nodes and
+//! the like are left to [`crate::validate`].
 
 mod agree;
 mod checks;
 mod group;
+mod hooks;
 mod merge;
 mod programs;
+mod sync_groups;
 
 use super::host::{At, HostConfig, VrrpInstance};
 use super::report::finding;
@@ -44,12 +47,17 @@ pub fn import(hosts: &[(Name, HostConfig)]) -> (Vec<Definition>, Findings) {
     let mut programs = programs::Programs::default();
     let mut definitions: Vec<Definition> = Vec::new();
     let mut names = BTreeSet::new();
+    let mut called = sync_groups::Called::new();
     for seats in group::clusters(hosts, &mut findings) {
         let name = group::name(&seats, |name| names.contains(name), &mut findings);
         names.insert(name.clone());
+        for seat in &seats {
+            called.insert((seat.index, seat.instance.name.value.clone()), name.clone());
+        }
         let spec = Box::new(merge::instance(&name, &seats, &checks, &mut programs, &mut findings));
         definitions.push(Definition::Instance { name, spec });
     }
+    definitions.extend(sync_groups::merge(hosts, &called, &mut programs, &mut findings));
     for (definition, origins) in check_definitions {
         definitions.push(programs.check(definition, &origins, &mut findings));
     }

@@ -31,6 +31,14 @@ pub(super) enum Shape {
     Block { words: usize },
 }
 
+/// A number in a file, multiplied by a weight. A `file` check knows only whether the file is there,
+/// and keepalived takes one that is not for 0, which is well.
+const TRACK_FILE: Fate = Fate::Refused(
+    "the number in a file is not read",
+    "turn the priority by `vipctl set instance NAME --priority-offset NODE=N`; stand-alone write a \
+     vrrp_script that tests the file",
+);
+
 /// For keywords whose words are counted elsewhere, or not at all.
 const MANY: usize = usize::MAX;
 

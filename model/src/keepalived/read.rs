@@ -5,16 +5,18 @@ mod addresses;
 mod authentication;
 mod check;
 mod global;
+mod hooks;
 mod instance;
 mod resolve;
+mod sync_group;
 mod track;
 
+use super::Options;
 use super::cell::Pos;
-use super::host::{HostConfig, Located, SyncGroup};
-use super::keyword::{ROOT, SYNC_GROUP, admit};
+use super::host::HostConfig;
+use super::keyword::{ROOT, admit};
 use super::report::Report;
 use super::tree::Statement;
-use super::{Lvs, Options};
 use crate::name::Name;
 use std::collections::BTreeMap;
 
@@ -40,25 +42,29 @@ pub(super) fn host(
     let mut checks = check::Declared::default();
     let mut drafts: Vec<instance::Draft<'_>> = Vec::new();
     let mut named: BTreeMap<&str, Pos> = BTreeMap::new();
-    let mut sync_groups = Vec::new();
+    let mut groups: Vec<sync_group::Draft<'_>> = Vec::new();
+    let mut named_groups: BTreeMap<&str, Pos> = BTreeMap::new();
     for statement in admitted {
         match statement.keyword() {
             "vrrp_script" => checks.script(statement, &globals, report),
             "vrrp_track_process" => checks.process(statement, report),
-            "vrrp_sync_group" => sync_groups.push(sync_group(statement, options.lvs, report)),
-            "vrrp_instance" => {
-                let name = &statement.parameters()[0];
-                if let Some(first) = named.get(name.text.as_str()) {
-                    repeated(&name.text, name.pos, *first, report);
-                    continue;
-                }
-                named.insert(&name.text, name.pos);
+            "vrrp_sync_group" if first_of_its_name(statement, &mut named_groups, report) => {
+                groups.push(sync_group::read(
+                    statement,
+                    &globals,
+                    &mut checks,
+                    options.lvs,
+                    report,
+                ));
+            }
+            "vrrp_instance" if first_of_its_name(statement, &mut named, report) => {
                 drafts.push(instance::read(statement, &globals, &mut checks, options.lvs, report));
             }
             _ => {}
         }
     }
-    let instances = resolve::instances(drafts, &globals, report);
+    let (mut instances, written) = resolve::instances(drafts, &globals, report);
+    let sync_groups = sync_group::resolve(groups, &written, &mut instances, &checks, report);
     HostConfig {
         file: file_name.into(),
         texts: Vec::new(),
@@ -74,6 +80,21 @@ fn of<'a>(statements: &[&'a Statement], keyword: &str) -> Vec<&'a Statement> {
     statements.iter().copied().filter(|statement| statement.keyword() == keyword).collect()
 }
 
+/// keepalived skips a second block of one name.
+fn first_of_its_name<'a>(
+    statement: &'a Statement,
+    named: &mut BTreeMap<&'a str, Pos>,
+    report: &mut Report,
+) -> bool {
+    let name = &statement.parameters()[0];
+    let first = named.get(name.text.as_str()).copied();
+    match first {
+        Some(first) => repeated(&name.text, name.pos, first, report),
+        None => drop(named.insert(&name.text, name.pos)),
+    }
+    first.is_none()
+}
+
 fn repeated(name: &str, pos: Pos, first: Pos, report: &mut Report) {
     let related = vec![report.at(first).place()];
     let mut finding = super::report::finding(
@@ -85,29 +106,6 @@ fn repeated(name: &str, pos: Pos, first: Pos, report: &mut Report) {
     );
     finding.related = related;
     report.push(finding);
-}
-
-fn sync_group(statement: &Statement, lvs: Lvs, report: &mut Report) -> SyncGroup {
-    let name = &statement.parameters()[0];
-    report.error(
-        statement.pos(),
-        "not-supported",
-        format!("vrrp_sync_group {} is not supported yet", name.text),
-        "put the addresses of its instances into one instance, or keep keepalived for them",
-    );
-    let mut members: Vec<Located<String>> = Vec::new();
-    for inner in statement.statements() {
-        // What else a refused group says is of no interest, unless it is no keyword at all.
-        let known = SYNC_GROUP.iter().any(|keyword| keyword.name == inner.keyword());
-        if known && inner.keyword() != "group"
-            || !admit(inner, SYNC_GROUP, "vrrp_sync_group", lvs, report)
-        {
-            continue;
-        }
-        let names = inner.statements().iter().flat_map(|line| &line.words);
-        members.extend(names.map(|word| report.located(word.text.clone(), word.pos)));
-    }
-    SyncGroup { name: report.located(name.text.clone(), name.pos), members }
 }
 
 /// `written` as a [`Name`]: characters that names do not have become `_`, with a warning.

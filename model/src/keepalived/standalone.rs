@@ -1,12 +1,13 @@
 //! What a stand-alone agent runs: one host's file as an assignment. The other members are not
 //! known, only unicast peers by their addresses, so takeover is by the RFC.
 
-use super::host::{Hook, HostConfig, Located, VrrpInstance};
+use super::host::{Hook, HostConfig, Located, SyncGroup, VrrpInstance};
 use super::report::finding;
-use crate::assignment::{AssignedInstance, AssignedMember, Assignment};
+use crate::assignment::{AssignedGroup, AssignedInstance, AssignedMember, Assignment};
 use crate::check::{NamedCheck, Probe};
 use crate::finding::{Findings, Severity};
 use crate::instance::{Checksum, Notify, Takeover, Transport};
+use crate::placement::joined;
 use crate::span::Span;
 
 /// The assignment that `host` amounts to. Only tracked checks are in it. Errors say what cannot
@@ -19,6 +20,12 @@ pub fn assignment(host: &HostConfig) -> (Assignment, Findings) {
         .map(|instance| assigned(instance, host.startup_delay.value, &mut findings))
         .collect();
     instances.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut sync_groups: Vec<AssignedGroup> = host
+        .sync_groups
+        .iter()
+        .filter_map(|group| assigned_group(group, &mut instances, &mut findings))
+        .collect();
+    sync_groups.sort_by(|left, right| left.name.cmp(&right.name));
     let tracked = host.tracked();
     let mut checks: Vec<NamedCheck> = Vec::new();
     for check in host.checks.iter().filter(|check| tracked.contains(&check.name.value)) {
@@ -31,7 +38,20 @@ pub fn assignment(host: &HostConfig) -> (Assignment, Findings) {
         checks.push(NamedCheck { name: check.name.value.clone(), spec: check.spec.clone() });
     }
     checks.sort_by(|left, right| left.name.cmp(&right.name));
-    (Assignment { instances, checks, sync_groups: Vec::new() }, findings)
+    (Assignment { instances, checks, sync_groups }, findings)
+}
+
+/// The group, its instances tracking what any of them does.
+fn assigned_group(
+    group: &SyncGroup,
+    instances: &mut [AssignedInstance],
+    findings: &mut Findings,
+) -> Option<AssignedGroup> {
+    let spec = crate::sync_group::SyncGroup {
+        instances: group.instances.iter().map(|name| name.value.clone()).collect(),
+        notify: group.notify.iter().map(|hook| notify(hook, findings)).collect(),
+    };
+    joined(&group.name.value, &spec, instances)
 }
 
 fn assigned(

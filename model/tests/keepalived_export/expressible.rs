@@ -13,7 +13,9 @@ use vipfleet_model::instance::{
 };
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
-use vipfleet_model::{Definition, Definitions, InterfaceFacts, Name, NodeFacts, VirtualAddress};
+use vipfleet_model::{
+    Definition, Definitions, InterfaceFacts, Name, NodeFacts, SyncGroup, VirtualAddress,
+};
 
 /// Members sit on the first two; the others are tracked or hold an address.
 pub(crate) const INTERFACES: [&str; 4] = ["eth0", "ens33", "eth1", "eth2"];
@@ -44,8 +46,8 @@ pub(crate) fn fleet(users: Users) -> impl Strategy<Value = Fleet> {
     let checks = btree_map("[a-z_][a-z0-9_.-]{0,8}".prop_map(|it| name(&it)), check(users), 0..5);
     let tracked = vec(prop::sample::select(vec!["eth1", "eth2"]), 0..2);
     let startup = prop_oneof![Just(0), 1..4_294_000u64].prop_map(Span::from_millis);
-    (checks, tracked, vec(instance(users), 1..4), startup).prop_map(
-        |(mut checks, tracked, drafts, startup)| {
+    (checks, tracked, vec(instance(users), 1..4), startup, option::of(settings(users))).prop_map(
+        |(mut checks, tracked, drafts, startup, group)| {
             for interface in tracked {
                 let probe = Probe::Interface(InterfaceProbe { name: interface.to_owned() });
                 checks.insert(name(&format!("interface-{interface}")), Check::new(probe));
@@ -57,12 +59,39 @@ pub(crate) fn fleet(users: Users) -> impl Strategy<Value = Fleet> {
                 let spec = Box::new(draft.finish(index, &names, startup));
                 all.push(Definition::Instance { name, spec });
             }
+            if let Some(settings) = group.filter(|_| all.len() > 1) {
+                let group = grouped(&mut all[..2], settings.notify);
+                all.push(group);
+            }
             let tracked = tracked_by(&all);
             let used = checks.into_iter().filter(|(name, _)| tracked.contains(name));
             all.extend(used.map(|(name, spec)| Definition::Check { name, spec }));
             Fleet { definitions: all.into_iter().collect(), facts: facts() }
         },
     )
+}
+
+/// A group of the instances: on the same nodes in the same order, tracking the same checks.
+fn grouped(instances: &mut [Definition], notify: Vec<Notify>) -> Definition {
+    let mut first = None;
+    let mut names = Vec::new();
+    for definition in instances {
+        names.push(definition.name().clone());
+        let Definition::Instance { spec, .. } = definition else { continue };
+        let Some(model) = &first else {
+            for (priority, member) in (100..).step_by(9).zip(&mut spec.members) {
+                member.priority = priority;
+            }
+            first = Some(spec.as_ref().clone());
+            continue;
+        };
+        spec.members = model.members.clone();
+        spec.members.iter_mut().for_each(|member| member.address = None);
+        spec.track = model.track.clone();
+        (spec.preempt, spec.preempt_delay) = (model.preempt, model.preempt_delay);
+        (spec.transport, spec.members_only) = (Transport::Multicast, false);
+    }
+    Definition::SyncGroup { name: name("group"), spec: SyncGroup { instances: names, notify } }
 }
 
 fn tracked_by(all: &[Definition]) -> BTreeSet<Name> {
@@ -82,6 +111,7 @@ pub(crate) fn facts() -> BTreeMap<Name, NodeFacts> {
         addresses: vec![
             format!("172.16.{place}.{}/24", index + 1).parse().expect("a net"),
             format!("fe80::{place}:{}/64", index + 1).parse().expect("a net"),
+            format!("2001:db8:f{place}::{}/64", index + 1).parse().expect("a net"),
         ],
         promote_secondaries: true,
     };

@@ -25,6 +25,12 @@ pub(super) fn instance(name: &Name, path: impl Into<String>) -> Place {
     Place { document, path: Some(path.into()), ..Place::default() }
 }
 
+/// A place in a SyncGroup.
+pub(super) fn sync_group(name: &Name, path: impl Into<String>) -> Place {
+    let document = Some(format!("SyncGroup {name}"));
+    Place { document, path: Some(path.into()), ..Place::default() }
+}
+
 /// A place in a Check.
 pub(super) fn check(name: &Name, path: impl Into<String>) -> Place {
     let document = Some(format!("Check {name}"));

@@ -5,14 +5,14 @@ use super::check::Checks;
 use super::desk::{self, Desk, Rounding};
 use super::page::Page;
 use super::program::Programs;
-use super::{track, word};
+use super::track::{self, Tracker};
+use super::{hook, word};
 use crate::address::{Scope, VirtualAddress};
 use crate::assignment::{AssignedInstance, PASSWORD_BYTES};
 use crate::finding::Place;
-use crate::instance::{Authentication, Checksum, Garp, NotifyOn, Takeover, Transport};
+use crate::instance::{Authentication, Checksum, Garp, Takeover, Transport};
 use crate::secret::Secret;
 use crate::span::Span;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 const OWNER: u8 = 255;
@@ -20,9 +20,17 @@ const PREEMPT_DELAY: Rounding =
     Rounding { step: Duration::from_micros(1), most: Duration::from_secs(1_000) };
 const GARP: Rounding = Rounding { step: Duration::from_secs(1), most: Duration::from_secs(4294) };
 
+/// Whether the instance is in a sync group, which tracks for it then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grouping {
+    Alone,
+    InGroup,
+}
+
 /// Writes one instance; its checks are on the page already.
 pub(super) fn write(
     instance: &AssignedInstance,
+    grouping: Grouping,
     checks: &Checks,
     page: &mut Page,
     programs: &mut Programs<'_>,
@@ -35,7 +43,7 @@ pub(super) fn write(
     page.line(if instance.priority == OWNER { "state MASTER" } else { "state BACKUP" });
     page.line(format!("interface {interface}"));
     page.line(format!("virtual_router_id {}", instance.virtual_router_id));
-    page.line(format!("priority {}", instance.priority));
+    page.line(format!("priority {}", priority(instance, desk)));
     page.line(format!("version {}", instance.version));
     page.line(format!("advert_int {}", word::seconds(instance.advert_interval.0)));
     preemption(instance, page, desk);
@@ -48,8 +56,10 @@ pub(super) fn write(
     addresses(instance, "virtual_ipaddress", &instance.virtual_addresses, page, desk);
     let excluded = &instance.excluded_addresses;
     addresses(instance, "virtual_ipaddress_excluded", excluded, page, desk);
-    track::write(instance, checks, page, desk);
-    hooks(instance, page, programs, desk);
+    if grouping == Grouping::Alone {
+        track::write(&Tracker::of_instance(instance), checks, page, desk);
+    }
+    hook::write(|path| at(instance, path), &instance.notify, page, programs, desk);
     page.close();
 }
 
@@ -91,6 +101,21 @@ fn beyond_keepalived(instance: &AssignedInstance, desk: &mut Desk) {
         let remedy = "write checksum: pseudo-header; every member of ours takes both";
         desk.error("not-in-keepalived", at(instance, "spec.checksum"), message, remedy);
     }
+}
+
+/// What an operator adds by hand is a part of it: keepalived reads it from files only. The owner's
+/// is what it is.
+fn priority(instance: &AssignedInstance, desk: &mut Desk) -> u8 {
+    let AssignedInstance { priority, priority_offset: offset, .. } = *instance;
+    if offset == 0 || priority == OWNER {
+        return priority;
+    }
+    let sum = (i32::from(priority) + i32::from(offset)).clamp(1, i32::from(OWNER) - 1);
+    let sum = u8::try_from(sum).unwrap_or(priority);
+    let message = format!("priority {priority} and its offset of {offset} are written as {sum}");
+    let remedy = "nothing to do, or export again once the offset is 0";
+    desk.warning("approximated", at(instance, "spec.members"), message, remedy);
+    sum
 }
 
 fn preemption(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
@@ -254,33 +279,5 @@ fn scope_name(scope: Scope) -> &'static str {
         Scope::Site => "site",
         Scope::Link => "link",
         Scope::Host => "host",
-    }
-}
-
-fn hooks(
-    instance: &AssignedInstance,
-    page: &mut Page,
-    programs: &mut Programs<'_>,
-    desk: &mut Desk,
-) {
-    let mut taken = BTreeSet::new();
-    for (index, hook) in instance.notify.iter().enumerate() {
-        let place = at(instance, &format!("spec.notify[{index}]"));
-        let keyword = match hook.on {
-            NotifyOn::Master => "notify_master",
-            NotifyOn::Backup => "notify_backup",
-            NotifyOn::Fault => "notify_fault",
-            NotifyOn::Stop => "notify_stop",
-            NotifyOn::Any => "notify",
-        };
-        if !taken.insert(keyword) {
-            let message = format!("keepalived runs one program for {keyword}");
-            desk.inexpressible(place, message, "run both from one program");
-            continue;
-        }
-        let command = programs.of_exec_dir(&place, &hook.exec, &hook.args, desk);
-        let user = programs.user(&place, hook.user.as_deref(), desk);
-        let user = user.map(|user| format!(" {user}")).unwrap_or_default();
-        page.line(format!("{keyword} {command}{user}"));
     }
 }

@@ -3,6 +3,7 @@
 use super::super::host::{Located, VrrpInstance};
 use super::agree::Compare;
 use super::checks::Called;
+use super::hooks::{Hooks, shared};
 use super::programs::Programs;
 use super::{Seat, pair};
 use crate::address::VirtualAddress;
@@ -183,43 +184,17 @@ fn addresses(
     merged.into_iter().map(|(address, ..)| address).collect()
 }
 
-/// Hooks are the instance's: every host needs the same.
 fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> {
-    let seats = compare.seats;
-    let first = seats[0];
-    let has = |seat: &Seat<'_>, wanted: &super::super::Hook| {
-        seat.instance.notify.iter().any(|hook| same_hook(&hook.value, wanted))
-    };
-    for seat in &seats[1..] {
-        for (one, other) in [(seat, &first), (&first, seat)] {
-            for hook in one.instance.notify.iter().filter(|hook| !has(other, &hook.value)) {
-                let message = format!("this hook of {} is not {}'s", one.node, other.node);
-                let remedy = "hooks hold for all members here: give both files the same";
-                let there = &other.instance.name.at;
-                compare.push(pair("hosts-disagree", &hook.at, there, message, remedy));
-            }
-        }
-    }
-    for seat in seats {
-        for hook in &seat.instance.notify {
-            programs.hook(&hook.value.exec, seat.node, compare.findings);
-        }
-    }
-    let notify = |hook: &Located<super::super::Hook>| Notify {
-        on: hook.value.on,
-        exec: programs.hook(&hook.value.exec, first.node, compare.findings),
-        args: hook.value.exec.args.clone(),
-        user: hook.value.exec.user.clone(),
-    };
-    first.instance.notify.iter().map(notify).collect()
-}
-
-fn same_hook(left: &super::super::Hook, right: &super::super::Hook) -> bool {
-    let program = |hook: &super::super::Hook| {
-        let exec = &hook.exec;
-        (exec.file.value.clone(), exec.args.clone(), exec.user.clone())
-    };
-    left.on == right.on && program(left) == program(right)
+    let hosts: Vec<Hooks<'_>> = compare
+        .seats
+        .iter()
+        .map(|seat| Hooks {
+            node: seat.node,
+            at: &seat.instance.name.at,
+            list: &seat.instance.notify,
+        })
+        .collect();
+    shared(&format!("Instance {}", compare.name), &hosts, programs, compare.findings)
 }
 
 /// What all members track alike is the instance's, the rest each member's own.

@@ -121,11 +121,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
             "set them in a notify script, or remove the block",
         ),
     ),
-    block(
-        "track_file",
-        0,
-        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
-    ),
+    block("track_file", 0, super::TRACK_FILE),
     block("track_bfd", 0, Refused("there is no BFD", "remove the block")),
     words(
         "notify_deleted",

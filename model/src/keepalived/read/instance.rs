@@ -2,7 +2,6 @@
 
 use super::super::Lvs;
 use super::super::cell::Pos;
-use super::super::exec;
 use super::super::host::{Hook, Located};
 use super::super::keyword::{INSTANCE, admit};
 use super::super::lexeme::Word;
@@ -14,9 +13,9 @@ use super::global::{
     Globals, down_adverts, multicast_group, small, strict, version, whole_seconds,
 };
 use super::track::Tracks;
-use super::{Put, addresses, authentication, put};
+use super::{Put, addresses, authentication, hooks, put};
 use crate::address::VirtualAddress;
-use crate::instance::{Authentication, NotifyOn};
+use crate::instance::Authentication;
 use crate::span::Span;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -89,7 +88,9 @@ pub(super) fn read<'a>(
                 }
             }
             "unicast_peer" => draft.peers(statement, report),
-            _ if keyword.starts_with("notify") => draft.hook(statement, globals, report),
+            _ if keyword.starts_with("notify") => {
+                hooks::read(&mut draft.hooks, statement, globals, report);
+            }
             _ => draft.word(statement, report),
         }
     }
@@ -264,26 +265,6 @@ impl<'a> Draft<'a> {
                 continue;
             }
             self.peers.push((peer, word.pos));
-        }
-    }
-
-    /// The first hook of a kind counts, as in keepalived.
-    fn hook(&mut self, statement: &Statement, globals: &Globals, report: &mut Report) {
-        let on = match statement.keyword() {
-            "notify_master" => NotifyOn::Master,
-            "notify_backup" => NotifyOn::Backup,
-            "notify_fault" => NotifyOn::Fault,
-            "notify_stop" => NotifyOn::Stop,
-            _ => NotifyOn::Any,
-        };
-        if self.hooks.iter().any(|hook| hook.value.on == on) {
-            let message = format!("{} is given already; the first counts", statement.keyword());
-            let remedy = "run both from one script, or remove one";
-            return report.warning(statement.pos(), "repeated-keyword", message, remedy);
-        }
-        let user = globals.script_user.as_ref().map(|(user, _)| user.as_str());
-        if let Some(exec) = exec::read(statement, user, report) {
-            self.hooks.push(report.located(Hook { on, exec }, statement.pos()));
         }
     }
 }

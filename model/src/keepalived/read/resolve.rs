@@ -7,6 +7,7 @@ use super::super::report::{Report, finding};
 use super::super::unique;
 use super::global::Globals;
 use super::instance::{Draft, Wanted};
+use super::sync_group::Written;
 use super::{Put, name};
 use crate::address::VirtualAddress;
 use crate::finding::Severity;
@@ -21,25 +22,30 @@ const DEFAULT_PRIORITY: u8 = 100;
 /// 12 bits of centiseconds (RFC 9568 § 5.2.7).
 const MAX_V3_INTERVAL: Duration = Duration::from_millis(40_950);
 
-/// Resolves every draft; those that lack what an instance cannot do without are left out.
+/// Resolves every draft; those that lack what an instance cannot do without are left out. With
+/// them: where each went.
 pub(super) fn instances(
     drafts: Vec<Draft<'_>>,
     globals: &Globals,
     report: &mut Report,
-) -> Vec<VrrpInstance> {
+) -> (Vec<VrrpInstance>, Written) {
     let mut done: Vec<VrrpInstance> = Vec::new();
+    let mut written = Written::new();
     let mut names = BTreeSet::new();
     let mut routers = Routers::new();
     for draft in drafts {
+        let title = draft.name().text.clone();
         let Some(mut instance) = resolve(draft, globals, report) else {
+            written.insert(title, None);
             continue;
         };
+        written.insert(title, Some(done.len()));
         instance.name.value = unique(&instance.name.value, |name| names.contains(name));
         names.insert(instance.name.value.clone());
         duplicate_vrid(&instance, &mut routers, report);
         done.push(instance);
     }
-    done
+    (done, written)
 }
 
 pub(super) fn startup_delay(put: Put<Span>, report: &Report) -> Located<Span> {
