@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build_transport(false)
         // Equal messages have equal bytes.
         .btree_map(".vipfleet.v1")
-        // Its Debug, which every message that holds it uses, must not show the password.
-        .skip_debug([".vipfleet.v1.PassAuthentication"])
+        // Their Debug, which every message that holds them uses, must not show secrets.
+        .skip_debug([".vipfleet.v1.PassAuthentication", ".vipfleet.v1.HmacKey"])
         .compile_fds(descriptors)?;
     Ok(())
 }

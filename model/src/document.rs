@@ -8,6 +8,7 @@
 
 mod check;
 mod fields;
+mod hmac;
 mod instance;
 mod places;
 mod routing;

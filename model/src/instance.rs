@@ -1,6 +1,7 @@
 //! The Instance definition: one virtual router over its members.
 
 use crate::address::VirtualAddress;
+use crate::hmac::Hmac;
 use crate::name::Name;
 use crate::routing::{VirtualRoute, VirtualRule};
 use crate::secret::Secret;
@@ -212,14 +213,16 @@ pub enum Takeover {
     Fast,
 }
 
-/// v2 only.
+/// What adverts prove of their sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Authentication {
     #[default]
     None,
-    /// At most eight bytes count on the wire.
+    /// v2 only. At most eight bytes count on the wire.
     Pass { password: Secret },
+    /// A signed trailer; both versions and families.
+    Hmac(Hmac),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

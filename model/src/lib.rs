@@ -10,6 +10,7 @@ pub mod check;
 pub mod definition;
 pub mod document;
 pub mod finding;
+pub mod hmac;
 pub mod instance;
 pub mod keepalived;
 pub mod name;

@@ -3,6 +3,7 @@
 
 use crate::definition::{Definition, Definitions};
 use crate::finding::{Finding, Findings, Place};
+use crate::hmac::HmacKey;
 use crate::instance::Authentication;
 use crate::secret::{REDACTED, Secret};
 
@@ -11,43 +12,54 @@ impl Definition {
     #[must_use]
     pub fn redacted(&self) -> Self {
         let mut shown = self.clone();
-        if let Some(secret) = shown.secret() {
+        for (_, secret) in shown.secrets() {
             *secret = Secret::new(REDACTED);
         }
         shown
     }
 
-    fn secret(&mut self) -> Option<&mut Secret> {
-        match self {
-            Self::Instance { spec, .. } => match &mut spec.authentication {
-                Authentication::Pass { password } => Some(password),
-                Authentication::None => None,
-            },
-            Self::Check { .. } | Self::SyncGroup { .. } => None,
+    /// Every secret, and what tells it from the others when the definition is written anew.
+    fn secrets(&mut self) -> Vec<(Held, &mut Secret)> {
+        let Self::Instance { spec, .. } = self else { return Vec::new() };
+        match &mut spec.authentication {
+            Authentication::None => Vec::new(),
+            Authentication::Pass { password } => vec![(Held::Password, password)],
+            Authentication::Hmac(hmac) => {
+                let keys = hmac.keys.iter_mut();
+                keys.map(|HmacKey { id, key }| (Held::Key(*id), key)).collect()
+            }
         }
     }
 }
 
-/// Puts the stored secret where the new definition says [`REDACTED`]. A finding where nothing is
+/// What a secret is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Password,
+    Key(u8),
+}
+
+/// Puts the stored secrets where the new definition says [`REDACTED`]. A finding where nothing is
 /// stored that it could stand for; then the definition keeps the word and must not be stored.
 pub fn unredact(new: &mut Definition, stored: Option<&Definition>) -> Findings {
-    let key = new.key();
+    let document = Some(new.key().to_string());
     let mut findings = Findings::default();
-    let Some(secret) = new.secret().filter(|secret| secret.is_redacted()) else {
-        return findings;
-    };
-    match stored.cloned().as_mut().and_then(Definition::secret) {
-        Some(kept) => *secret = kept.clone(),
-        None => {
-            let place = Place {
-                document: Some(key.to_string()),
-                path: Some("spec.authentication.password".into()),
-                ..Place::default()
-            };
-            let message = format!("{REDACTED} stands for the stored password, and none is stored");
-            let remedy = "write the password itself";
-            findings.push(Finding::error("no-stored-secret", place, message, remedy));
+    let mut stored = stored.cloned();
+    let kept = stored.as_mut().map(Definition::secrets).unwrap_or_default();
+    let redacted = new.secrets().into_iter().enumerate();
+    for (index, (held, secret)) in redacted.filter(|(_, (_, it))| it.is_redacted()) {
+        if let Some((_, kept)) = kept.iter().find(|(of, _)| *of == held) {
+            *secret = Secret::clone(kept);
+            continue;
         }
+        let (what, path) = match held {
+            Held::Password => ("password", "spec.authentication.password".to_owned()),
+            Held::Key(_) => ("key", format!("spec.authentication.keys[{index}].key")),
+        };
+        let place = Place { document: document.clone(), path: Some(path), ..Place::default() };
+        let message = format!("{REDACTED} stands for the stored {what}, and none is stored");
+        let remedy = format!("write the {what} itself");
+        findings.push(Finding::error("no-stored-secret", place, message, remedy));
     }
     findings
 }

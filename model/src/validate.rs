@@ -10,6 +10,7 @@
 mod address;
 mod check;
 mod desk;
+mod hmac;
 mod host;
 mod member;
 mod names;

@@ -1,6 +1,8 @@
 //! Every rule of validation on the least document that breaks it, and none on a sound one.
 
 mod fleet;
+#[path = "validation/hmac.rs"]
+mod hmac;
 #[path = "validation/sync_groups.rs"]
 mod sync_groups;
 

@@ -198,6 +198,7 @@ impl From<Authentication> for v1::Authentication {
                 let password = password.reveal().to_owned();
                 Method::Pass(v1::PassAuthentication { password })
             }
+            Authentication::Hmac(hmac) => Method::Hmac(hmac.into()),
         };
         Self { method: Some(method) }
     }
@@ -212,6 +213,7 @@ impl TryFrom<v1::Authentication> for Authentication {
             Method::Pass(v1::PassAuthentication { password }) => {
                 Self::Pass { password: Secret::new(password) }
             }
+            Method::Hmac(hmac) => Self::Hmac(hmac.try_into().under("hmac")?),
         })
     }
 }

@@ -13,6 +13,7 @@ mod check;
 mod definition;
 mod field;
 mod finding;
+mod hmac;
 mod instance;
 mod malformed;
 mod report;

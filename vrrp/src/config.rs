@@ -5,9 +5,11 @@ mod validity;
 
 pub use validity::ConfigError;
 
+use crate::trailer::Keyring;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Virtual router identifier, 1–255 (RFC 9568 §5.2.3).
@@ -102,13 +104,16 @@ impl Family {
     }
 }
 
-/// VRRPv2 authentication (RFC 2338 §5.3.6; removed by RFC 3768, kept by everybody who
-/// configures keepalived). A plain-text password guards against mistakes, not against attackers.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What an advert proves of its sender.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Authentication {
     None,
-    /// Up to eight bytes, padded with zeros.
+    /// VRRPv2's password (RFC 2338 §5.3.6; removed by RFC 3768, kept by everybody who configures
+    /// keepalived): up to eight bytes, padded with zeros. In plain text it guards against
+    /// mistakes, not against attackers.
     Pass([u8; 8]),
+    /// A signed trailer, in both versions ([`crate::trailer`]).
+    Hmac(Arc<Keyring>),
 }
 
 impl fmt::Debug for Authentication {
@@ -116,6 +121,7 @@ impl fmt::Debug for Authentication {
         f.write_str(match self {
             Self::None => "None",
             Self::Pass(_) => "Pass(<redacted>)",
+            Self::Hmac(_) => "Hmac(<redacted>)",
         })
     }
 }

@@ -17,7 +17,9 @@
 use crate::config::{Authentication, Config, Version};
 use crate::output::Discard;
 use crate::packet::Advertisement;
-use crate::time::Time;
+use crate::time::{Time, WallTime};
+use crate::trailer::{self, Bound, Enforcement, Freshness, Sequence};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How far apart the members of an instance may learn of a change.
@@ -28,7 +30,7 @@ pub(crate) const ACCEPTS_FORMER: Duration = Duration::from_secs(30);
 const REMEMBERED: usize = 4;
 
 /// What an advert looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Form {
     pub(crate) version: Version,
     pub(crate) authentication: Authentication,
@@ -37,8 +39,8 @@ pub(crate) struct Form {
 
 impl Form {
     fn of(config: &Config) -> Self {
-        let Config { version, authentication, interval, .. } = *config;
-        Self { version, authentication, interval }
+        let Config { version, ref authentication, interval, .. } = *config;
+        Self { version, authentication: authentication.clone(), interval }
     }
 
     /// Whether a router of one form understands one of the other. In v3 the interval is learned
@@ -46,24 +48,56 @@ impl Form {
     fn agrees_with(&self, other: &Self) -> bool {
         match self.version {
             Version::V2 => self == other,
-            Version::V3 => other.version == Version::V3,
+            Version::V3 => {
+                other.version == Version::V3 && self.authentication == other.authentication
+            }
         }
     }
 
-    /// RFC 3768 §7.1: authentication, then the interval, must match.
-    fn admits(&self, advert: &Advertisement<'_>) -> Result<(), Discard> {
+    /// RFC 3768 §7.1: authentication, then the interval, must match. What a trailer has proven is
+    /// returned.
+    fn admits(&self, from: From<'_>) -> Result<Option<Proof>, Discard> {
+        let From { advert, source, wall } = from;
         if advert.version != self.version {
             return Err(Discard::VersionMismatch);
         }
-        match self.version {
-            Version::V3 => Ok(()),
-            Version::V2 if advert.authentication != self.authentication => {
-                Err(Discard::AuthenticationMismatch)
+        let proof = match &self.authentication {
+            Authentication::Hmac(keyring) => {
+                let bound = Bound { version: self.version, vrid: advert.vrid, source };
+                match advert.signed {
+                    Some(signed) => {
+                        let sequence = trailer::verify(keyring, bound, wall, signed)?;
+                        Some(Proof { sequence, freshness: keyring.freshness })
+                    }
+                    None if keyring.enforcement == Enforcement::Permissive => None,
+                    None => return Err(Discard::AuthenticationMismatch),
+                }
             }
+            own if self.version == Version::V2 && advert.authentication != *own => {
+                return Err(Discard::AuthenticationMismatch);
+            }
+            Authentication::None | Authentication::Pass(_) => None,
+        };
+        match self.version {
             Version::V2 if advert.interval != self.interval => Err(Discard::IntervalMismatch),
-            Version::V2 => Ok(()),
+            Version::V2 | Version::V3 => Ok(proof),
         }
     }
+}
+
+/// An advert, who sent it, and when that was by the clock on the wall.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct From<'a> {
+    pub(crate) advert: &'a Advertisement<'a>,
+    pub(crate) source: IpAddr,
+    pub(crate) wall: WallTime,
+}
+
+/// What a trailer has proven, short of not having been heard before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Proof {
+    pub(crate) sequence: Sequence,
+    pub(crate) freshness: Freshness,
 }
 
 /// The form in force, and the former ones that still are for a while.
@@ -80,8 +114,8 @@ impl Forms {
     }
 
     /// What an advert sent now looks like.
-    pub(crate) fn sent(&self) -> Form {
-        self.sends.map_or(self.current, |(form, _)| form)
+    pub(crate) fn sent(&self) -> &Form {
+        self.sends.as_ref().map_or(&self.current, |(form, _)| form)
     }
 
     /// The configuration changed. `running` says whether anybody has been talked to yet.
@@ -94,28 +128,27 @@ impl Forms {
             if self.accepts.len() == REMEMBERED {
                 self.accepts.remove(1);
             }
-            self.accepts.push((former, now));
+            self.accepts.push((former.clone(), now));
             self.accepts.iter_mut().for_each(|(_, until)| *until = now + ACCEPTS_FORMER);
             // A second change within the span: peers may not have seen even the first.
-            let oldest = self.sends.map_or(former, |(form, _)| form);
+            let oldest = self.sends.take().map_or(former, |(form, _)| form);
             self.sends = Some((oldest, now + SENDS_FORMER));
         }
     }
 
     /// Whether the advert is of a form that is in force.
-    pub(crate) fn admit(&self, advert: &Advertisement<'_>) -> Result<(), Discard> {
-        let by_current = self.current.admits(advert);
-        let by_former = || self.accepts.iter().any(|(form, _)| form.admits(advert).is_ok());
-        by_current.or_else(|why| if by_former() { Ok(()) } else { Err(why) })
+    pub(crate) fn admit(&self, from: From<'_>) -> Result<Option<Proof>, Discard> {
+        let by_former = || self.accepts.iter().find_map(|(form, _)| form.admits(from).ok());
+        self.current.admits(from).or_else(|why| by_former().ok_or(why))
     }
 
     pub(crate) fn deadline(&self) -> Option<Time> {
         let accepts = self.accepts.iter().map(|(_, until)| *until);
-        self.sends.map(|(_, until)| until).into_iter().chain(accepts).min()
+        self.sends.as_ref().map(|(_, until)| *until).into_iter().chain(accepts).min()
     }
 
     pub(crate) fn fire(&mut self, now: Time) {
-        self.sends = self.sends.filter(|(_, until)| *until > now);
+        self.sends.take_if(|(_, until)| *until <= now);
         self.accepts.retain(|(_, until)| *until > now);
     }
 }

@@ -4,11 +4,12 @@
 use crate::checksum;
 use crate::config::{Authentication, ChecksumForm, Family, Version, Vrid};
 use crate::packet::{ADVERTISEMENT, AUTHENTICATION_DATA};
+use crate::trailer::{self, Bound, Sequence};
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// What an advert is to say.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Message<'a> {
     pub version: Version,
     pub vrid: Vrid,
@@ -16,7 +17,7 @@ pub struct Message<'a> {
     pub priority: u8,
     /// Valid for the version, as [`crate::Config::check`] demands; the rest is cut off.
     pub interval: Duration,
-    /// Ignored in v3.
+    /// A password; ignored in v3. A trailer is [`Message::sign`]ed.
     pub authentication: Authentication,
     /// For v3 over IPv4 only.
     pub checksum: ChecksumForm,
@@ -48,9 +49,9 @@ impl Message<'_> {
         }
         if self.version == Version::V2 {
             // RFC 3768 §5.3.10: always there, zero without a password.
-            bytes.extend_from_slice(&match self.authentication {
-                Authentication::None => [0; AUTHENTICATION_DATA],
-                Authentication::Pass(data) => data,
+            bytes.extend_from_slice(&match &self.authentication {
+                Authentication::Pass(data) => *data,
+                Authentication::None | Authentication::Hmac(_) => [0; AUTHENTICATION_DATA],
             });
         }
         let sum = match (self.version, Family::of(source), self.checksum) {
@@ -62,13 +63,32 @@ impl Message<'_> {
         bytes[6..8].copy_from_slice(&(!sum).to_be_bytes());
     }
 
+    /// Ends an encoded message with its authentication trailer, if it is to have one.
+    pub(crate) fn sign(
+        &self,
+        source: IpAddr,
+        destination: IpAddr,
+        sequence: Sequence,
+        bytes: &mut Vec<u8>,
+    ) {
+        let Authentication::Hmac(keyring) = &self.authentication else { return };
+        let bound = Bound { version: self.version, vrid: self.vrid, source };
+        trailer::sign(keyring, bound, sequence, bytes);
+        if Family::of(source) == Family::Ipv6 {
+            // A kernel computes it over all that a raw socket sends (RFC 3542 §3.1).
+            bytes[6..8].fill(0);
+            let sum = checksum::with_pseudo_header(source, destination, bytes);
+            bytes[6..8].copy_from_slice(&(!sum).to_be_bytes());
+        }
+    }
+
     /// The two bytes whose meaning changed between the versions.
     fn timing(&self) -> [u8; 2] {
         match self.version {
             // RFC 3768 §5.3.6 and §5.3.7.
             Version::V2 => {
                 let seconds = self.interval.as_secs().min(u64::from(u8::MAX)) as u8;
-                [u8::from(self.authentication != Authentication::None), seconds]
+                [u8::from(matches!(self.authentication, Authentication::Pass(_))), seconds]
             }
             // RFC 9568 §5.2.6 and §5.2.7: four reserved bits, twelve of centiseconds.
             Version::V3 => ((self.interval.as_millis() / 10).min(0x0fff) as u16).to_be_bytes(),

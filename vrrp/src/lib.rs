@@ -23,6 +23,7 @@ pub mod takeover;
 mod testing;
 pub mod time;
 mod timers;
+pub mod trailer;
 mod warnings;
 
 pub use config::{
@@ -37,4 +38,5 @@ pub use packet::{Advertisement, Envelope, PROTOCOL, parse};
 pub use router::Router;
 pub use state::StateName;
 pub use takeover::Pace;
-pub use time::Time;
+pub use time::{Time, WallTime};
+pub use trailer::{Enforcement, Freshness, Key, Keyring};

@@ -165,6 +165,10 @@ pub enum Discard {
     VersionMismatch,
     /// Authentication type or data differ. With keepalived this means two masters.
     AuthenticationMismatch,
+    /// Signed at a time of day too far from ours.
+    Stale,
+    /// Signed with a sequence that was heard already, or before a later one.
+    Replay,
     /// v2: the interval differs from ours (RFC 3768 §7.1).
     IntervalMismatch,
     /// From one of our own addresses (looped back, or an address conflict).
@@ -184,7 +188,7 @@ pub enum Discard {
 
 impl Discard {
     /// Every reason, for whoever keeps counters.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Truncated,
         Self::NotVrrp,
         Self::UnknownVersion,
@@ -197,6 +201,8 @@ impl Discard {
         Self::NoAddresses,
         Self::VersionMismatch,
         Self::AuthenticationMismatch,
+        Self::Stale,
+        Self::Replay,
         Self::IntervalMismatch,
         Self::OwnAddress,
         Self::NotMember,
@@ -221,6 +227,8 @@ impl Discard {
             Self::NoAddresses => "no-addresses",
             Self::VersionMismatch => "version-mismatch",
             Self::AuthenticationMismatch => "authentication-mismatch",
+            Self::Stale => "stale",
+            Self::Replay => "replay",
             Self::IntervalMismatch => "interval-mismatch",
             Self::OwnAddress => "own-address",
             Self::NotMember => "not-member",
@@ -255,6 +263,11 @@ impl fmt::Display for Warning {
             Self::AddressListDiffers { source } => {
                 write!(f, "{source} advertises other addresses than configured here")
             }
+            Self::Disagreement { source, why: Discard::Stale } => write!(
+                f,
+                "adverts of {source} are discarded (stale): both may be MASTER; set the clocks of \
+                 both hosts"
+            ),
             Self::Disagreement { source, why } => write!(
                 f,
                 "adverts of {source} are discarded ({}): both may be MASTER; make both sides agree",

@@ -5,6 +5,7 @@
 use crate::checksum;
 use crate::config::{Authentication, ChecksumForm, Family, Version, Vrid};
 use crate::output::Discard;
+use crate::trailer::TRAILER;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub struct Envelope {
 }
 
 /// A well-formed advert; borrows the packet. Meaning, not bytes: no wire units.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Advertisement<'p> {
     pub version: Version,
     pub family: Family,
@@ -47,6 +48,8 @@ pub struct Advertisement<'p> {
     pub checksum: ChecksumForm,
     /// Raw addresses, 4 or 16 bytes each.
     addresses: &'p [u8],
+    /// The message with the trailer that ends it, if there are as many bytes as one has.
+    pub(crate) signed: Option<&'p [u8]>,
 }
 
 impl<'p> Advertisement<'p> {
@@ -84,8 +87,8 @@ const fn width(family: Family) -> usize {
 
 /// Parses the VRRP message (the IP payload) of a packet with protocol 112.
 ///
-/// Bytes after the advert are not looked at and not part of its checksum: they are where
-/// keepalived's HMAC trailer goes. The checks follow RFC 9568 §7.1; the first that fails names
+/// Bytes after the advert are where an authentication trailer stands ([`crate::trailer`]). It is
+/// part of the checksum over IPv6 only, where a kernel computes it. The checks follow RFC 9568 §7.1; the first that fails names
 /// the [`Discard`].
 pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Discard> {
     let family = Family::of(envelope.source);
@@ -111,8 +114,13 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
         Version::V2 => addresses_end + AUTHENTICATION_DATA,
         Version::V3 => addresses_end,
     };
+    let signed = message.get(..end + TRAILER);
     let message = message.get(..end).ok_or(Discard::Truncated)?;
-    let checksum = verify(version, envelope, message).ok_or(Discard::Checksum)?;
+    let checksum = verify(version, envelope, message)
+        .or_else(|| {
+            signed.filter(|_| family == Family::Ipv6).and_then(|it| verify(version, envelope, it))
+        })
+        .ok_or(Discard::Checksum)?;
     let vrid = Vrid::new(vrid).ok_or(Discard::VridZero)?;
     // RFC 9568 §5.2.5: an advert without an address is ignored.
     if count == 0 {
@@ -148,6 +156,7 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
         authentication,
         checksum,
         addresses: &message[HEADER..addresses_end],
+        signed,
     })
 }
 

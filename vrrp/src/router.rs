@@ -17,7 +17,7 @@ mod priority;
 mod reconfigure;
 mod together;
 
-use crate::config::{Config, ConfigError, Priority};
+use crate::config::{Authentication, Config, ConfigError, Priority};
 use crate::coordinated::{Forms, Running};
 use crate::custody::Keeping;
 use crate::encode::Message;
@@ -26,9 +26,11 @@ use crate::output::{Custody, Discard, Output, Reason, Transition, Transmission, 
 use crate::packet::Advertisement;
 use crate::state::{Init, State, StateName};
 use crate::takeover::Pace;
-use crate::time::Time;
+use crate::time::{Time, WallTime};
 use crate::timers;
+use crate::trailer::{Replays, Sequence};
 use crate::warnings::Warnings;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -51,6 +53,11 @@ pub struct Router {
     /// [`Output::Stopped`] is owed once everything is let go.
     stopping: bool,
     warnings: Warnings,
+    /// What the driver said of the time of day.
+    wall: WallTime,
+    /// Of the last trailer sent. Grows with every advert that is encoded.
+    sequence: Cell<Sequence>,
+    replays: Replays,
     /// Drained by the driver after every call, so bounded by what one call can cause.
     outputs: VecDeque<Output>,
 }
@@ -76,6 +83,9 @@ impl Router {
             presumed_fit: false,
             stopping: false,
             warnings: Warnings::default(),
+            wall: WallTime::default(),
+            sequence: Cell::default(),
+            replays: Replays::default(),
             outputs: VecDeque::new(),
         })
     }
@@ -159,16 +169,27 @@ impl Router {
         message: &mut Vec<u8>,
     ) {
         let form = self.forms.sent();
-        Message {
+        let advert = Message {
             version: form.version,
             vrid: self.config.vrid,
             priority: transmission.priority.map_or(0, Priority::get),
             interval: form.interval,
-            authentication: form.authentication,
+            authentication: form.authentication.clone(),
             checksum: self.config.checksum,
             addresses: &self.config.addresses,
+        };
+        advert.encode(source, destination, message);
+        if let Authentication::Hmac(keyring) = &form.authentication {
+            let sequence = self.sequence.get().next(self.wall, keyring.freshness);
+            self.sequence.set(sequence);
+            advert.sign(source, destination, sequence, message);
         }
-        .encode(source, destination, message);
+    }
+
+    /// Says what time of day it is. Needed before an advert is handled or encoded by a router whose
+    /// adverts are signed ([`crate::trailer`]), and by no other.
+    pub fn set_wall_clock(&mut self, wall: WallTime) {
+        self.wall = wall;
     }
 
     pub fn config(&self) -> &Config {

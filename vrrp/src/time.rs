@@ -30,6 +30,22 @@ impl Time {
     }
 }
 
+/// The time of day, as the driver says it; the engine asks for it only to sign and to tell a
+/// repeated advert from a new one ([`crate::trailer`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WallTime(Duration);
+
+impl WallTime {
+    /// From the time since 1970-01-01 00:00:00 UTC.
+    pub const fn from_epoch(since: Duration) -> Self {
+        Self(since)
+    }
+
+    pub(crate) const fn since_epoch(self) -> Duration {
+        self.0
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
 

@@ -1,9 +1,9 @@
 //! The clocks of the VRRP thread: CLOCK_MONOTONIC as the engine's [`Time`], and the suspend
-//! detector. Wall time is deliberately absent.
+//! detector. The time of day is for signed adverts alone; no timer ever looks at it.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
-use vipfleet_vrrp::Time;
+use vipfleet_vrrp::{Time, WallTime};
 
 /// Two clocks read one after the other differ by less than this unless the machine slept: the
 /// thread may be descheduled between the two reads.
@@ -12,6 +12,11 @@ const SLEEP_NOT_NOISE: Duration = Duration::from_millis(50);
 /// Now on CLOCK_MONOTONIC, which stands still while the machine is suspended.
 pub fn now() -> Time {
     Time::from_nanos(nanos(ClockId::Monotonic))
+}
+
+/// The time of day, which may jump.
+pub fn time_of_day() -> WallTime {
+    WallTime::from_epoch(Duration::from_nanos(nanos(ClockId::Realtime)))
 }
 
 /// Notices that the machine was suspended: CLOCK_BOOTTIME goes on while CLOCK_MONOTONIC stands

@@ -278,6 +278,7 @@ fn deliver(
     };
     let instance = instances.get_mut(name)?;
     instance.counters.received += 1;
+    instance.tell_time_of_day();
     instance.clock = instance.clock.max(received);
     let source = envelope.source;
     instance.router.handle(instance.clock, Input::Advert { source, advert });

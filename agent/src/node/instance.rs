@@ -3,12 +3,12 @@
 use super::lan::SocketKey;
 use super::prepare::PreparedInstance;
 use super::warnings::Warnings;
-use crate::net::{Desire, Drift, LeaseTerms};
+use crate::net::{Desire, Drift, LeaseTerms, clock};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vipfleet_model::Name;
 use vipfleet_model::report::{AddressReport, InstanceReport, InstanceState};
-use vipfleet_vrrp::{Custody, Discard, Family, Health, Router, StateName, Time};
+use vipfleet_vrrp::{Authentication, Custody, Discard, Family, Health, Router, StateName, Time};
 
 #[derive(Debug)]
 pub(super) struct Instance {
@@ -110,6 +110,13 @@ impl Instance {
             following: self.prepared.following.clone(),
             custody,
             lease: LeaseTerms { master_down: self.router.master_down_interval() },
+        }
+    }
+
+    /// Signed adverts carry the time of day; others have no use for it.
+    pub(super) fn tell_time_of_day(&mut self) {
+        if let Authentication::Hmac(_) = self.router.config().authentication {
+            self.router.set_wall_clock(clock::time_of_day());
         }
     }
 

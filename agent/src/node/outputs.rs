@@ -139,6 +139,7 @@ impl EventLoop {
 /// Sends one advert to the group, or one copy to each unicast peer.
 fn transmit(instance: &mut Instance, lan: &Lan, transmission: Transmission, message: &mut Vec<u8>) {
     let (Some(key), Some(source)) = (instance.socket, instance.source) else { return };
+    instance.tell_time_of_day();
     let mut send = |destination: IpAddr| {
         instance.router.encode(transmission, source, destination, message);
         match lan.send(key, source, destination, message) {

@@ -2,10 +2,15 @@
 //! instance it runs. Absent: what the protocol does not know (interface, checks, hooks).
 
 use super::AssignedInstance;
+use crate::hmac::{AntiReplay, Hmac, HmacKey, HmacMode, InvalidKey};
 use crate::instance::{Authentication, Checksum, Takeover, Transport};
 use crate::secret::Secret;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
+use std::sync::Arc;
+use std::time::Duration;
 use vipfleet_vrrp::config as engine;
+use vipfleet_vrrp::{Enforcement, Freshness, Key, Keyring};
 
 /// Bytes of a password that go on the wire (RFC 2338 §5.3.10); keepalived cuts likewise.
 pub(crate) const PASSWORD_BYTES: usize = 8;
@@ -20,6 +25,10 @@ pub enum EngineConfigError {
     Version(u8),
     #[error("priority is 0: takes 1 to 255")]
     Priority,
+    #[error("authentication.activeKey and the ids of keys are 1 to 255")]
+    KeyId,
+    #[error("authentication.keys: {0}")]
+    Key(#[source] InvalidKey),
     #[error("virtualAddresses is empty: takes at least one address")]
     NoAddress,
     #[error("virtualAddresses: {0} is not of the family of the first address")]
@@ -33,6 +42,7 @@ impl EngineConfigError {
             Self::VirtualRouterId => "virtualRouterId",
             Self::Version(_) => "version",
             Self::Priority => "priority",
+            Self::KeyId | Self::Key(_) => "authentication",
             Self::NoAddress | Self::Family(_) => "virtualAddresses",
         }
     }
@@ -76,6 +86,9 @@ impl AssignedInstance {
             authentication: match &self.authentication {
                 Authentication::None => engine::Authentication::None,
                 Authentication::Pass { password } => engine::Authentication::Pass(wire(password)),
+                Authentication::Hmac(hmac) => {
+                    engine::Authentication::Hmac(Arc::new(keyring(hmac, self.advert_interval.0)?))
+                }
             },
             checksum: match self.checksum {
                 Checksum::PseudoHeader => engine::ChecksumForm::PseudoHeader,
@@ -122,6 +135,30 @@ impl AssignedInstance {
 
 fn priority(number: u8) -> Result<engine::Priority, EngineConfigError> {
     engine::Priority::new(number).ok_or(EngineConfigError::Priority)
+}
+
+fn keyring(hmac: &Hmac, interval: Duration) -> Result<Keyring, EngineConfigError> {
+    let id = |id| NonZeroU8::new(id).ok_or(EngineConfigError::KeyId);
+    let key = |key: &HmacKey| {
+        let secret = key.bytes().map_err(EngineConfigError::Key)?;
+        Ok(Key { id: id(key.id)?, secret })
+    };
+    Ok(Keyring {
+        keys: hmac.keys.iter().map(key).collect::<Result<_, _>>()?,
+        active: id(hmac.active_key)?,
+        enforcement: match hmac.mode {
+            HmacMode::Enforce => Enforcement::Enforce,
+            HmacMode::Permissive => Enforcement::Permissive,
+        },
+        freshness: match hmac.anti_replay {
+            AntiReplay::Time => Freshness::Window(match hmac.time_window {
+                Some(window) => window.0,
+                // keepalived's default.
+                None => (3 * interval).max(Duration::from_secs(5)),
+            }),
+            AntiReplay::Monotonic => Freshness::Monotonic,
+        },
+    })
 }
 
 /// The first eight bytes, padded with zeros.

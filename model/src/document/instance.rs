@@ -2,6 +2,7 @@
 //! defaults are those of [`crate::instance`]; a round-trip test keeps the two together.
 
 use super::fields::{Context, Fields, Spot, list};
+use super::hmac;
 use super::routing::{routes, rules};
 use super::scalar::{boolean, choice, duration, integer, ip, name, secret, text};
 use super::tree::Value;
@@ -134,20 +135,32 @@ fn authentication(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Authenti
         return None;
     }
     let mut fields = Fields::of(context, spot)?;
-    let pass =
-        fields.required(context, "type", |c, s| choice(c, s, &[("none", false), ("pass", true)]));
-    let authentication = match pass {
-        Some(true) => fields
+    let kind = fields.required(context, "type", |c, s| {
+        choice(c, s, &[("none", Kind::None), ("pass", Kind::Pass), ("hmac", Kind::Hmac)])
+    });
+    let authentication = match kind {
+        Some(Kind::Pass) => fields
             .required(context, "password", secret)
             .map(|password| Authentication::Pass { password }),
-        Some(false) => Some(Authentication::None),
+        Some(Kind::None) => Some(Authentication::None),
+        Some(Kind::Hmac) => hmac::hmac(context, &mut fields).map(Authentication::Hmac),
         None => {
-            fields.spot("password");
+            for name in ["password", "keys", "activeKey", "antiReplay", "timeWindow", "mode"] {
+                fields.spot(name);
+            }
             None
         }
     };
     fields.finish(context);
     authentication
+}
+
+/// The kinds of authentication.
+#[derive(Clone, Copy)]
+enum Kind {
+    None,
+    Pass,
+    Hmac,
 }
 
 fn garp(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Garp> {

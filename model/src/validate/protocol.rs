@@ -1,6 +1,7 @@
 //! What the protocol itself asks of an instance: numbers, intervals, authentication.
 
 use super::desk::Desk;
+use super::hmac;
 use super::names::interface_trouble;
 use crate::assignment::PASSWORD_BYTES;
 use crate::instance::{Authentication, Checksum, Instance};
@@ -61,13 +62,15 @@ fn interval(desk: &mut Desk<'_>, spec: &Instance) {
 }
 
 fn authentication(desk: &mut Desk<'_>, spec: &Instance) {
-    let Authentication::Pass { password } = &spec.authentication else {
-        return;
+    let password = match &spec.authentication {
+        Authentication::None => return,
+        Authentication::Hmac(hmac) => return hmac::examine(desk, hmac),
+        Authentication::Pass { password } => password,
     };
     if spec.version == 3 {
         // RFC 9568 §9: version 3 has no authentication field.
-        let message = "version 3 has no authentication";
-        let remedy = "leave authentication out, or write version: 2";
+        let message = "version 3 has no passwords";
+        let remedy = "leave authentication out, write version: 2, or {type: hmac} with keys";
         desk.error("authentication-version", "spec.authentication", message, remedy);
     }
     let path = "spec.authentication.password";

@@ -9,6 +9,7 @@ use vipfleet_model::check::{
     Check, ExecProbe, FileProbe, HttpProbe, InterfaceProbe, Probe, ProcessProbe, ProcessTarget,
     TcpProbe,
 };
+use vipfleet_model::hmac::{AntiReplay, Hmac, HmacKey, HmacMode};
 use vipfleet_model::instance::{
     Authentication, Checksum, Family, Garp, Instance, Member, Notify, NotifyOn, Takeover, Track,
     Transport,
@@ -208,6 +209,7 @@ fn instance() -> impl Strategy<Value = Instance> {
                 takeover: if fast { Takeover::Fast } else { Takeover::Rfc },
                 down_adverts,
                 authentication: match password {
+                    Some(clear) if clear.len() % 2 == 1 => hmac(&clear, repeat),
                     Some(clear) => Authentication::Pass { password: Secret::new(clear) },
                     None => Authentication::None,
                 },
@@ -222,6 +224,17 @@ fn instance() -> impl Strategy<Value = Instance> {
             }
         },
     )
+}
+
+fn hmac(clear: &str, id: u8) -> Authentication {
+    let id = id.max(1);
+    Authentication::Hmac(Hmac {
+        keys: vec![HmacKey { id, key: Secret::new(clear) }],
+        active_key: id,
+        anti_replay: AntiReplay::Monotonic,
+        time_window: None,
+        mode: HmacMode::Permissive,
+    })
 }
 
 fn probe() -> impl Strategy<Value = Probe> {

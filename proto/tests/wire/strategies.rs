@@ -12,6 +12,7 @@ use vipfleet_model::check::{
     ExecProbe, FileProbe, HttpProbe, InterfaceProbe, NamedCheck, Probe, ProcessProbe,
     ProcessTarget, TcpProbe,
 };
+use vipfleet_model::hmac::{AntiReplay, Hmac, HmacKey, HmacMode};
 use vipfleet_model::instance::{
     Authentication, Checksum, Family, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
@@ -98,7 +99,18 @@ pub(crate) fn garp() -> impl Strategy<Value = Garp> {
 
 pub(crate) fn authentication() -> impl Strategy<Value = Authentication> {
     let pass = text().prop_map(|clear| Authentication::Pass { password: Secret::new(clear) });
-    prop_oneof![Just(Authentication::None), pass]
+    let key = (any::<u8>(), text()).prop_map(|(id, key)| HmacKey { id, key: Secret::new(key) });
+    let hmac = (vec(key, 0..3), any::<u8>(), any::<bool>(), option::of(span()), any::<bool>());
+    let hmac = hmac.prop_map(|(keys, active_key, time, time_window, enforce)| {
+        Authentication::Hmac(Hmac {
+            keys,
+            active_key,
+            anti_replay: if time { AntiReplay::Time } else { AntiReplay::Monotonic },
+            time_window,
+            mode: if enforce { HmacMode::Enforce } else { HmacMode::Permissive },
+        })
+    });
+    prop_oneof![Just(Authentication::None), pass, hmac]
 }
 
 fn member() -> impl Strategy<Value = Member> {

@@ -1,8 +1,10 @@
 //! What the engine refuses to run. The definitions' validation says it first and better.
 
 use super::{Authentication, Config, Family, Version};
+use crate::trailer::Keyring;
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU8;
 use std::time::Duration;
 
 impl Config {
@@ -11,8 +13,12 @@ impl Config {
         if self.version == Version::V2 && self.family == Family::Ipv6 {
             return Err(ConfigError::FamilyOfVersion);
         }
-        if self.version == Version::V3 && self.authentication != Authentication::None {
-            return Err(ConfigError::AuthenticationOfVersion);
+        match &self.authentication {
+            Authentication::Pass(_) if self.version == Version::V3 => {
+                return Err(ConfigError::AuthenticationOfVersion);
+            }
+            Authentication::Hmac(keyring) => keyring.check()?,
+            Authentication::None | Authentication::Pass(_) => {}
         }
         if !fits_the_wire(self.version, self.interval) {
             return Err(ConfigError::Interval { version: self.version, interval: self.interval });
@@ -32,6 +38,23 @@ impl Config {
     }
 }
 
+impl Keyring {
+    fn check(&self) -> Result<(), ConfigError> {
+        for (index, key) in self.keys.iter().enumerate() {
+            if !(32..=64).contains(&key.secret.len()) {
+                return Err(ConfigError::KeyLength(key.id));
+            }
+            if self.keys[..index].iter().any(|other| other.id == key.id) {
+                return Err(ConfigError::DuplicateKey(key.id));
+            }
+        }
+        match self.keys.iter().any(|key| key.id == self.active) {
+            true => Ok(()),
+            false => Err(ConfigError::NoActiveKey(self.active)),
+        }
+    }
+}
+
 /// RFC 3768 §5.3.7: eight bits of seconds. RFC 9568 §5.2.7: twelve bits of centiseconds.
 fn fits_the_wire(version: Version, interval: Duration) -> bool {
     let (step, most) = match version {
@@ -47,15 +70,23 @@ fn fits_the_wire(version: Version, interval: Duration) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigError {
     /// v2 wants whole seconds 1–255 s; v3 wants 10 ms steps, 10 ms – 40.95 s.
-    Interval { version: Version, interval: Duration },
+    Interval {
+        version: Version,
+        interval: Duration,
+    },
     /// v2 speaks IPv4 only.
     FamilyOfVersion,
     /// An address of the other family.
     FamilyOfAddress(IpAddr),
     /// The count field has eight bits.
     TooManyAddresses(usize),
-    /// Authentication exists in v2 only.
+    /// Passwords exist in v2 only.
     AuthenticationOfVersion,
+    /// The key that signs is not on the ring.
+    NoActiveKey(NonZeroU8),
+    DuplicateKey(NonZeroU8),
+    /// Shorter than 32 bytes or longer than 64.
+    KeyLength(NonZeroU8),
     /// Outside 2–10.
     DownAdverts(u8),
     /// RFC 9568 §5.2.5: an advert carries at least one address.
@@ -80,7 +111,10 @@ impl fmt::Display for ConfigError {
             Self::TooManyAddresses(count) => {
                 write!(f, "{count} addresses: an advert carries at most 255")
             }
-            Self::AuthenticationOfVersion => f.write_str("version 3 has no authentication"),
+            Self::AuthenticationOfVersion => f.write_str("version 3 has no password"),
+            Self::NoActiveKey(id) => write!(f, "there is no key {id} to sign with"),
+            Self::DuplicateKey(id) => write!(f, "there are two keys {id}"),
+            Self::KeyLength(id) => write!(f, "key {id} has not 32 to 64 bytes"),
             Self::DownAdverts(count) => write!(f, "down adverts {count}: takes 2 to 10"),
             Self::NoAddress => f.write_str("no address: an advert carries at least one"),
             Self::Identity => f.write_str("another VRID or family makes another router"),

@@ -3,6 +3,7 @@
 
 use super::Router;
 use crate::config::{Destination, Version};
+use crate::coordinated::{From, Proof};
 use crate::output::{Discard, Warning};
 use crate::packet::{Advertisement, TTL};
 use crate::time::Time;
@@ -23,9 +24,17 @@ impl Router {
             return Err(Discard::Ttl);
         }
         self.admit_sender(now, source, advert.priority)?;
-        if let Err(why) = self.forms.admit(advert) {
-            self.warn(now, Warning::Disagreement { source, why });
-            return Err(why);
+        let from = From { advert, source, wall: self.wall };
+        let proof = match self.forms.admit(from) {
+            Ok(proof) => proof,
+            Err(why) => {
+                self.warn(now, Warning::Disagreement { source, why });
+                return Err(why);
+            }
+        };
+        if let Some(Proof { sequence, freshness }) = proof {
+            // A LAN may deliver an advert twice: that is no disagreement.
+            self.replays.admit(source, sequence, self.wall, freshness)?;
         }
         self.warnings.end(
             |warning| matches!(warning, Warning::Disagreement { source: of, .. } if *of == source),

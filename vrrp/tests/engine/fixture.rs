@@ -62,7 +62,7 @@ pub(crate) fn message(config: &Config, priority: u8) -> Message<'_> {
         vrid: config.vrid,
         priority,
         interval: config.interval,
-        authentication: config.authentication,
+        authentication: config.authentication.clone(),
         checksum: config.checksum,
         addresses: &config.addresses,
     }

@@ -21,7 +21,7 @@ fn encoded(advert: &Advertisement<'_>, checksum: ChecksumForm, captured: &Captur
         vrid: advert.vrid,
         priority: advert.priority,
         interval: advert.interval,
-        authentication: advert.authentication,
+        authentication: advert.authentication.clone(),
         checksum,
         addresses: &addresses,
     };

@@ -9,6 +9,7 @@ mod properties;
 mod refusals;
 mod scenarios;
 mod script;
+mod signed;
 mod state_by_input;
 mod table;
 mod together;

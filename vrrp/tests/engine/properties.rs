@@ -335,7 +335,7 @@ proptest! {
             vrid: vipfleet_vrrp::Vrid::new(vrid).expect("not zero"),
             priority,
             interval: unit * interval,
-            authentication,
+            authentication: authentication.clone(),
             checksum: match message_only {
                 true => ChecksumForm::MessageOnly,
                 false => ChecksumForm::PseudoHeader,
@@ -351,7 +351,7 @@ proptest! {
             (advert.version, advert.vrid.get(), advert.priority, advert.interval),
             (version, vrid, priority, unit * interval)
         );
-        prop_assert_eq!(advert.authentication, authentication);
+        prop_assert_eq!(&advert.authentication, &authentication);
         prop_assert!(advert.addresses().eq(addresses.iter().copied()));
     }
 }

@@ -163,7 +163,16 @@ fn garp(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
 }
 
 fn authentication(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
-    let Authentication::Pass { password } = &instance.authentication else { return };
+    let password = match &instance.authentication {
+        Authentication::None => return,
+        Authentication::Pass { password } => password,
+        Authentication::Hmac(_) => {
+            let place = at(instance, "spec.authentication");
+            let message = "signed adverts need keepalived 2.4.1: what is written is for 2.2.7";
+            let remedy = "leave authentication out, or make the member one of vipfleet's";
+            return desk.error("not-expressible", place, message, remedy);
+        }
+    };
     let place = at(instance, "spec.authentication.password");
     if password.is_redacted() {
         let message = "the password is not known here";

@@ -85,6 +85,7 @@ fn said(authentication: &Authentication) -> &'static str {
     match authentication {
         Authentication::None => "none",
         Authentication::Pass { .. } => "a password",
+        Authentication::Hmac(_) => "signed adverts",
     }
 }
 

@@ -151,5 +151,6 @@ pub(super) fn password(authentication: Authentication) -> String {
             let text = String::from_utf8_lossy(&data);
             format!(" password {}", text.trim_end_matches('\0'))
         }
+        Authentication::Hmac(_) => " signed".to_owned(),
     }
 }
