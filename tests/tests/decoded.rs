@@ -97,7 +97,7 @@ impl Case {
             vrid: Vrid::new(self.vrid).expect("not zero"),
             priority: self.priority,
             interval: self.interval,
-            authentication: self.authentication,
+            authentication: self.authentication.clone(),
             checksum,
             addresses: &self.addresses,
         };
@@ -134,12 +134,14 @@ impl Case {
         expect(listed, &addresses.join(" "));
         expect(from, &source.to_string());
         expect(to, &group.to_string());
-        match (self.version, self.authentication) {
+        match (self.version, &self.authentication) {
             (Version::V3, _) => expect("vrrp.reserved_mbz", "0"),
-            (Version::V2, Authentication::None) => expect("vrrp.auth_type", "0"),
+            (Version::V2, Authentication::None | Authentication::Hmac(_)) => {
+                expect("vrrp.auth_type", "0")
+            }
             (Version::V2, Authentication::Pass(data)) => {
                 expect("vrrp.auth_type", "1");
-                let text = String::from_utf8_lossy(&data);
+                let text = String::from_utf8_lossy(data);
                 expect("vrrp.auth_string", text.trim_end_matches('\0'));
             }
         }

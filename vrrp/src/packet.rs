@@ -116,10 +116,9 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
     };
     let signed = message.get(..end + TRAILER);
     let message = message.get(..end).ok_or(Discard::Truncated)?;
+    let with_trailer = signed.filter(|_| family == Family::Ipv6);
     let checksum = verify(version, envelope, message)
-        .or_else(|| {
-            signed.filter(|_| family == Family::Ipv6).and_then(|it| verify(version, envelope, it))
-        })
+        .or_else(|| verify(version, envelope, with_trailer?))
         .ok_or(Discard::Checksum)?;
     let vrid = Vrid::new(vrid).ok_or(Discard::VridZero)?;
     // RFC 9568 §5.2.5: an advert without an address is ignored.

@@ -9,7 +9,8 @@ use vipfleet_model::{Definition, document};
 use vipfleet_vrrp::{Authentication, Freshness};
 
 const SIGNED: &str = "{type: hmac, activeKey: 1, keys: [\
-                      {id: 1, key: 'hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f'}, \
+                      {id: 1, key: 'hex:000102030405060708090a0b0c0d0e0f\
+                      101112131415161718191a1b1c1d1e1f'}, \
                       {id: 2, key: a-passphrase-of-thirty-two-bytes}]}";
 
 fn with(authentication: &str) -> String {
@@ -17,7 +18,7 @@ fn with(authentication: &str) -> String {
 }
 
 fn only(assignment: &Assignment) -> Authentication {
-    assignment.instances[0].engine_config().unwrap().authentication
+    assignment.instances[0].engine_config().expect("sound").authentication
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl Daemon {
                     vrid: config.vrid,
                     priority: transmission.priority.map_or(0, |priority| priority.get()),
                     interval: config.interval,
-                    authentication: config.authentication,
+                    authentication: config.authentication.clone(),
                     checksum: config.checksum,
                     addresses: &config.addresses,
                 }
