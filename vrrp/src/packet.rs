@@ -88,8 +88,8 @@ const fn width(family: Family) -> usize {
 /// Parses the VRRP message (the IP payload) of a packet with protocol 112.
 ///
 /// Bytes after the advert are where an authentication trailer stands ([`crate::trailer`]). It is
-/// part of the checksum over IPv6 only, where a kernel computes it. The checks follow RFC 9568 §7.1; the first that fails names
-/// the [`Discard`].
+/// part of the checksum over IPv6 only, where a kernel computes it. The checks follow RFC 9568
+/// §7.1; the first that fails names the [`Discard`].
 pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Discard> {
     let family = Family::of(envelope.source);
     if family != Family::of(envelope.destination) {

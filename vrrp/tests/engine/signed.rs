@@ -18,13 +18,17 @@ const IPV4: &str = "3133c80100644402c000026401010000680000008000000\
 const IPV6: &str = "3133c8010064a2e9fe800000000000000000000000000100010100006800000080000000\
                     c8c56146ebfd66ee10ec4d8186461b78";
 
+fn digit(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).expect("a digit") as u8
+}
+
 fn bytes(hex: &str) -> Vec<u8> {
     let digits = hex.as_bytes().chunks(2);
-    digits.map(|it| u8::from_str_radix(std::str::from_utf8(it).unwrap(), 16).unwrap()).collect()
+    digits.map(|it| digit(it[0]) << 4 | digit(it[1])).collect()
 }
 
 fn id(id: u8) -> NonZeroU8 {
-    NonZeroU8::new(id).unwrap()
+    NonZeroU8::new(id).expect("not zero")
 }
 
 fn key(number: u8) -> Key {
@@ -51,7 +55,7 @@ fn after_noon(seconds: u64) -> WallTime {
 fn router(host: u8, priority: u8, authentication: Authentication) -> Router {
     let config =
         Config { priority: fixture::priority(priority), authentication, ..fixture::config() };
-    let mut router = Router::new(config).unwrap();
+    let mut router = Router::new(config).expect("a router");
     router.set_wall_clock(noon());
     router.handle(Time::ZERO, Input::PrimaryAddress(Some(fixture::host(host))));
     router.handle(Time::ZERO, Input::Start);
@@ -92,12 +96,12 @@ fn the_images_of_the_draft_are_what_its_key_signs() {
     ];
     for (image, source, destination, family) in images {
         let [source, destination]: [IpAddr; 2] =
-            [source, destination].map(|address| address.parse().unwrap());
+            [source, destination].map(|address| address.parse().expect("an address"));
         let keyring = Keyring { freshness: Freshness::Monotonic, ..keyring(&[1], 1) };
         let mut image = bytes(image);
         let envelope = Envelope { source, destination, ttl: 255 };
         let judge = |image: &[u8]| {
-            let advert = parse(envelope, image).unwrap();
+            let advert = parse(envelope, image).expect("an advert");
             let addresses = advert.addresses().collect();
             let config = Config {
                 family,
@@ -107,7 +111,7 @@ fn the_images_of_the_draft_are_what_its_key_signs() {
                 destination: vipfleet_vrrp::Destination::Unicast(vec![source]),
                 ..fixture::config()
             };
-            let mut router = Router::new(config).unwrap();
+            let mut router = Router::new(config).expect("a router");
             router.handle(Time::ZERO, Input::PrimaryAddress(Some(destination)));
             router.handle(Time::ZERO, Input::Start);
             router.handle(Time::ZERO, Input::Advert { source, advert });
@@ -116,7 +120,7 @@ fn the_images_of_the_draft_are_what_its_key_signs() {
         let (master, outputs) = judge(&image);
         assert_eq!(master, Some(source), "{outputs:?}");
         // The last byte of the tag, which no checksum over IPv4 covers.
-        *image.last_mut().unwrap() ^= 1;
+        *image.last_mut().expect("a byte") ^= 1;
         if family == Family::Ipv4 {
             assert_eq!(judge(&image).0, None);
         } else {
@@ -224,7 +228,7 @@ fn a_ring_that_cannot_sign_is_refused() {
     let twice = Keyring { keys: vec![key(1), key(1)], ..keyring(&[1], 1) };
     for ring in [keyring(&[1], 2), short, twice] {
         let config = Config { authentication: signed(&ring), ..fixture::config() };
-        let refused = Router::new(config).unwrap_err().to_string();
+        let refused = Router::new(config).expect_err("no router").to_string();
         assert!(refused.contains("key"), "{refused}");
         assert!(!format!("{ring:?}").contains('7'), "no key is ever shown");
     }
