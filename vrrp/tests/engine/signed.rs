@@ -171,7 +171,7 @@ fn a_sender_whose_clock_was_set_back_is_heard_again() {
     let keys = signed(&keyring(&[1], 1));
     let (mut backup, mut master) = (router(1, 100, keys.clone()), router(2, 200, keys));
     for wall in [after_noon(3600), noon()] {
-        (backup.set_wall_clock(wall), master.set_wall_clock(wall));
+        [&mut backup, &mut master].map(|router| router.set_wall_clock(wall));
         assert_eq!(judged(&mut backup, Time::ZERO, &advert_of(&master, 2)), Ok(()));
     }
 }
@@ -212,11 +212,11 @@ fn keys_are_brought_in_changed_and_dropped_with_every_member_at_its_own_time() {
                 _ => {}
             }
             let wall = after_noon(now.since(Time::ZERO).as_secs());
-            (backup.set_wall_clock(wall), master.set_wall_clock(wall));
+            [&mut backup, &mut master].map(|router| router.set_wall_clock(wall));
             assert_eq!(judged(&mut backup, now, &advert_of(&master, 2)), Ok(()), "{step} {turn}");
             assert_eq!(backup.state(), StateName::Backup);
             now = now + Duration::from_secs(1);
-            (backup.handle_deadlines(now), master.handle_deadlines(now));
+            [&mut backup, &mut master].map(|router| router.handle_deadlines(now));
             while backup.poll_output().or(master.poll_output()).is_some() {}
         }
     }
