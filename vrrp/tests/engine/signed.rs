@@ -171,7 +171,9 @@ fn a_sender_whose_clock_was_set_back_is_heard_again() {
     let keys = signed(&keyring(&[1], 1));
     let (mut backup, mut master) = (router(1, 100, keys.clone()), router(2, 200, keys));
     for wall in [after_noon(3600), noon()] {
-        [&mut backup, &mut master].map(|router| router.set_wall_clock(wall));
+        for router in [&mut backup, &mut master] {
+            router.set_wall_clock(wall);
+        }
         assert_eq!(judged(&mut backup, Time::ZERO, &advert_of(&master, 2)), Ok(()));
     }
 }
@@ -212,11 +214,15 @@ fn keys_are_brought_in_changed_and_dropped_with_every_member_at_its_own_time() {
                 _ => {}
             }
             let wall = after_noon(now.since(Time::ZERO).as_secs());
-            [&mut backup, &mut master].map(|router| router.set_wall_clock(wall));
+            for router in [&mut backup, &mut master] {
+                router.set_wall_clock(wall);
+            }
             assert_eq!(judged(&mut backup, now, &advert_of(&master, 2)), Ok(()), "{step} {turn}");
             assert_eq!(backup.state(), StateName::Backup);
             now = now + Duration::from_secs(1);
-            [&mut backup, &mut master].map(|router| router.handle_deadlines(now));
+            for router in [&mut backup, &mut master] {
+                router.handle_deadlines(now);
+            }
             while backup.poll_output().or(master.poll_output()).is_some() {}
         }
     }
