@@ -220,6 +220,22 @@ fn tcpdump_knows_the_checksum_with_the_pseudo_header_only() {
     assert!(lines[0].contains("bad vrrp cksum"), "{lines:?}");
 }
 
+/// Over IPv4 the trailer of a signed advert is no part of what is summed; these tools know of none
+/// and sum it. Everything else they read as it is.
+#[test]
+fn both_take_the_trailer_of_a_signed_advert_for_a_part_of_it() {
+    let cases = [Case::v2(), Case::v3()];
+    let signed = |case: &Case| [case.encode(ChecksumForm::PseudoHeader), vec![0xa5; 28]].concat();
+    let (_directory, path) = file(cases.iter().map(|case| (case, signed(case))));
+    for (case, frame) in cases.iter().zip(frames(&path, Checksums::PseudoHeader)) {
+        assert!(frame.complaints().starts_with("Bad checksum"), "{}: {frame:?}", case.what);
+        assert_eq!(frame.field("vrrp.prio"), case.priority.to_string());
+    }
+    for line in printed(&path) {
+        assert!(line.contains("bad vrrp cksum") && line.contains("10.9.0.101"), "{line}");
+    }
+}
+
 /// What the tests above would see if our encoder were wrong.
 #[test]
 fn both_see_what_is_wrong() {
