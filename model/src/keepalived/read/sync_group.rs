@@ -233,6 +233,26 @@ fn track(
         }
     }
     faults_count_for_all(members, instances);
+    if members.len() > 1 {
+        share(members, instances, group);
+    }
+}
+
+/// All of a group track the same, in the group's order first: that is what they run as
+/// ([`crate::placement`]), and what an export says.
+fn share(members: &[usize], instances: &mut [VrrpInstance], group: &[Located<Track>]) {
+    let mut shared: Vec<Located<Track>> = Vec::new();
+    for track in members.iter().flat_map(|place| &instances[*place].track) {
+        if shared.iter().all(|it| it.value.check != track.value.check) {
+            shared.push(track.clone());
+        }
+    }
+    let place =
+        |track: &Located<Track>| group.iter().position(|it| it.value.check == track.value.check);
+    shared.sort_by_key(|track| place(track).unwrap_or(group.len()));
+    for place in members {
+        instances[*place].track.clone_from(&shared);
+    }
 }
 
 fn drop_weights(instance: &mut VrrpInstance, report: &mut Report) {
