@@ -13,6 +13,7 @@ mod hook;
 mod instance;
 mod page;
 mod program;
+mod routing;
 mod sync_group;
 mod track;
 mod word;

@@ -7,6 +7,7 @@ use crate::check::Check;
 use crate::finding::Place;
 use crate::instance::{Authentication, Garp, NotifyOn, Track};
 use crate::name::Name;
+use crate::routing::{VirtualRoute, VirtualRule};
 use crate::span::Span;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -69,6 +70,8 @@ pub struct VrrpInstance {
     /// At least one.
     pub virtual_addresses: Vec<Located<VirtualAddress>>,
     pub excluded_addresses: Vec<Located<VirtualAddress>>,
+    pub virtual_routes: Vec<Located<VirtualRoute>>,
+    pub virtual_rules: Vec<Located<VirtualRule>>,
     /// Each names one of [`HostConfig::checks`].
     pub track: Vec<Located<Track>>,
     pub notify: Vec<Located<Hook>>,

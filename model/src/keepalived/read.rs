@@ -8,6 +8,8 @@ mod global;
 mod hooks;
 mod instance;
 mod resolve;
+mod routes;
+mod rules;
 mod sync_group;
 mod track;
 

@@ -11,10 +11,12 @@ use vipfleet_model::check::{Check, ExecProbe, InterfaceProbe, Probe, ProcessProb
 use vipfleet_model::instance::{
     Authentication, Garp, Instance, Member, Notify, NotifyOn, Track, Transport,
 };
+use vipfleet_model::routing::RouteKind;
 use vipfleet_model::secret::Secret;
 use vipfleet_model::span::Span;
 use vipfleet_model::{
     Definition, Definitions, InterfaceFacts, Name, NodeFacts, SyncGroup, VirtualAddress,
+    VirtualRoute, VirtualRule,
 };
 
 /// Members sit on the first two; the others are tracked or hold an address.
@@ -200,6 +202,8 @@ struct Draft {
     spec: Instance,
     password: Option<String>,
     interval: u64,
+    /// Which of some routes and rules it has.
+    routing: u8,
 }
 
 fn instance(users: Users) -> impl Strategy<Value = Draft> {
@@ -218,11 +222,12 @@ fn instance(users: Users) -> impl Strategy<Value = Draft> {
     let whose =
         prop_oneof![Just(Whose::All), (0..3usize).prop_map(Whose::One), Just(Whose::Nobody)];
     let whose = vec((whose, -253..=253i16, any::<bool>()), 7);
-    let parts = (members, priorities, any::<[bool; 2]>(), option::of(password()), 1..=4095u64);
+    let protocol = (option::of(password()), 1..=4095u64);
+    let parts = (members, priorities, any::<[bool; 2]>(), protocol, any::<u8>());
     let addresses = (vec(address(), 1..4), vec(address(), 0..3));
     (("[A-Za-z0-9_][A-Za-z0-9_.-]{0,10}", parts), addresses, whose, settings(users)).prop_map(
         |((name, parts), (addresses, excluded), whose, spec)| {
-            let (members, priorities, [ipv6, unicast], password, interval) = parts;
+            let (members, priorities, [ipv6, unicast], (password, interval), routing) = parts;
             Draft {
                 name,
                 members,
@@ -235,6 +240,7 @@ fn instance(users: Users) -> impl Strategy<Value = Draft> {
                 spec,
                 password,
                 interval,
+                routing,
             }
         },
     )
@@ -319,6 +325,7 @@ impl Draft {
             let put = |(at, it): (usize, VirtualAddress)| placed(it, self.ipv6, index, base, at);
             list.into_iter().enumerate().map(put).collect()
         };
+        routing(&mut spec, self.routing, self.ipv6, index);
         spec.virtual_addresses = place(self.addresses, 0);
         spec.excluded_addresses = place(self.excluded, 100);
         for ((whose, weight, reverse), check) in self.whose.iter().zip(checks) {
@@ -335,6 +342,39 @@ impl Draft {
         }
         spec
     }
+}
+
+/// Those routes and rules whose bits are set, in a table of the instance's own.
+fn routing(spec: &mut Instance, bits: u8, ipv6: bool, index: usize) {
+    let table = u32::try_from(100 + index).expect("small");
+    let to = |four: &str, six: &str| VirtualRoute {
+        table: Some(table),
+        dev: Some("eth1".to_owned()),
+        ..VirtualRoute::new(if ipv6 { six } else { four }.parse().expect("a net"))
+    };
+    let via = if ipv6 { "fe80::1" } else { "172.16.2.1" }.parse().ok();
+    let scope = (!ipv6).then_some(Scope::Link);
+    let blackhole =
+        VirtualRoute { kind: RouteKind::Blackhole, dev: None, ..to("10.0.0.0/8", "fc00::/8") };
+    let routes = [
+        VirtualRoute { via, metric: Some(7), ..to("0.0.0.0/0", "::/0") },
+        VirtualRoute { via, on_link: true, mtu: Some(1400), ..to("10.1.0.0/16", "fc01::/16") },
+        VirtualRoute { scope, ..to("10.2.3.4/32", "fc02::1/128") },
+        blackhole,
+    ];
+    let rule = VirtualRule::new(table, 1000 + table);
+    let net = if ipv6 { "fc00::/8" } else { "10.0.0.0/8" }.parse().ok();
+    let (iif, oif) = (Some("eth1".to_owned()), Some("eth2".to_owned()));
+    let other = if ipv6 { "0.0.0.0/0" } else { "::/0" }.parse().ok();
+    let rules = [
+        VirtualRule { from: net, ..rule.clone() },
+        VirtualRule { to: net, iif, oif, ..rule.clone() },
+        VirtualRule { fwmark: Some(0x10), fwmask: Some(0xff), ..rule.clone() },
+        VirtualRule { fwmark: Some(3), from: other, ..rule },
+    ];
+    let set = |at: usize| bits >> at & 1 == 1;
+    spec.virtual_routes = (0..4).filter(|at| set(*at)).map(|at| routes[at].clone()).collect();
+    spec.virtual_rules = (0..4).filter(|at| set(at + 4)).map(|at| rules[at].clone()).collect();
 }
 
 /// The `at`-th address of an instance, in the network that is the instance's own.

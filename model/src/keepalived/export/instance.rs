@@ -6,7 +6,7 @@ use super::desk::{self, Desk, Rounding};
 use super::page::Page;
 use super::program::Programs;
 use super::track::{self, Tracker};
-use super::{hook, word};
+use super::{hook, routing, word};
 use crate::address::{Scope, VirtualAddress};
 use crate::assignment::{AssignedInstance, PASSWORD_BYTES};
 use crate::finding::Place;
@@ -56,6 +56,7 @@ pub(super) fn write(
     addresses(instance, "virtual_ipaddress", &instance.virtual_addresses, page, desk);
     let excluded = &instance.excluded_addresses;
     addresses(instance, "virtual_ipaddress_excluded", excluded, page, desk);
+    routing::write(instance, page, desk);
     if grouping == Grouping::Alone {
         track::write(&Tracker::of_instance(instance), checks, page, desk);
     }
@@ -65,20 +66,6 @@ pub(super) fn write(
 
 fn at(instance: &AssignedInstance, path: &str) -> Place {
     desk::instance(&instance.name, path)
-}
-
-/// What the file does not hold.
-fn not_written(instance: &AssignedInstance, desk: &mut Desk) {
-    let table = [
-        ("spec.virtualRoutes", "virtual routes", !instance.virtual_routes.is_empty()),
-        ("spec.virtualRules", "virtual rules", !instance.virtual_rules.is_empty()),
-        ("spec.electionOnly", "elections without addresses", instance.election_only.is_some()),
-    ];
-    for (path, what, _) in table.into_iter().filter(|(_, _, written)| *written) {
-        let message = format!("{what} are not exported");
-        let remedy = "add them to the file by hand, or leave the field out";
-        desk.inexpressible(at(instance, path), message, remedy);
-    }
 }
 
 /// What only vipfleet does.
@@ -94,7 +81,11 @@ fn beyond_keepalived(instance: &AssignedInstance, desk: &mut Desk) {
         let remedy = "give the check a higher rise";
         desk.warning("no-effect", at(instance, "spec.recoverDelay"), message, remedy);
     }
-    not_written(instance, desk);
+    if instance.election_only.is_some() {
+        let message = "keepalived 2.2.7 has no election without addresses";
+        let remedy = "give the instance an address";
+        desk.inexpressible(at(instance, "spec.electionOnly"), message, remedy);
+    }
     if instance.checksum == Checksum::Message && instance.version == 3 {
         let message = "keepalived sends and takes checksums with the pseudo-header only: it and a \
                        member that does not would both be master";
@@ -282,7 +273,7 @@ fn address_line(place: &Place, address: &VirtualAddress, desk: &mut Desk) -> Str
     words.join(" ")
 }
 
-fn scope_name(scope: Scope) -> &'static str {
+pub(super) fn scope_name(scope: Scope) -> &'static str {
     match scope {
         Scope::Global => "global",
         Scope::Site => "site",

@@ -13,6 +13,7 @@ use crate::instance::{
 };
 use crate::name::Name;
 use crate::span::Span;
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Merges `seats`, of which there is at least one.
@@ -37,6 +38,8 @@ pub(super) fn instance(
     let garp = garp(&mut compare);
     let virtual_addresses = addresses(&mut compare, |it| &it.virtual_addresses);
     let excluded_addresses = addresses(&mut compare, |it| &it.excluded_addresses);
+    let virtual_routes = alike(&mut compare, "route", |it| &it.virtual_routes);
+    let virtual_rules = alike(&mut compare, "rule", |it| &it.virtual_rules);
     let notify = hooks(&mut compare, programs);
     let (track, mut tracks) = tracks(seats, checks);
     let member = |(seat, track): (&Seat<'_>, Vec<Track>)| Member {
@@ -54,8 +57,8 @@ pub(super) fn instance(
         virtual_addresses,
         excluded_addresses,
         election_only: None,
-        virtual_routes: Vec::new(),
-        virtual_rules: Vec::new(),
+        virtual_routes,
+        virtual_rules,
         advert_interval,
         preempt,
         preempt_delay,
@@ -183,6 +186,34 @@ fn addresses(
         }
     }
     merged.into_iter().map(|(address, ..)| address).collect()
+}
+
+/// The first host's list; whatever another has not, or has alone, is an error.
+fn alike<T: PartialEq + Clone + Display>(
+    compare: &mut Compare<'_, '_>,
+    what: &str,
+    pick: impl Fn(&VrrpInstance) -> &Vec<Located<T>>,
+) -> Vec<T> {
+    let seats = compare.seats;
+    let first = &seats[0];
+    for seat in &seats[1..] {
+        for (one, other) in [(seat, first), (first, seat)] {
+            let theirs = pick(other.instance);
+            for item in pick(one.instance) {
+                if theirs.iter().any(|it| it.value == item.value) {
+                    continue;
+                }
+                let message = format!(
+                    "the {what} `{}` is on {} and not on {}",
+                    item.value, one.node, other.node
+                );
+                let remedy = "all members have the same: make the files equal";
+                let there = &other.instance.name.at;
+                compare.push(pair("hosts-disagree", &item.at, there, message, remedy));
+            }
+        }
+    }
+    pick(first.instance).iter().map(|item| item.value.clone()).collect()
 }
 
 fn hooks(compare: &mut Compare<'_, '_>, programs: &mut Programs) -> Vec<Notify> {

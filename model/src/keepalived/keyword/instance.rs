@@ -20,6 +20,8 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     block("authentication", 0, Read),
     block("virtual_ipaddress", 0, Read),
     block("virtual_ipaddress_excluded", 0, Read),
+    block("virtual_routes", 0, Read),
+    block("virtual_rules", 0, Read),
     words("unicast_src_ip", 1, 1, Read),
     words("mcast_src_ip", 1, 1, Read),
     block("unicast_peer", 0, Read),
@@ -104,22 +106,6 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
         0,
         0,
         Refused("an instance whose interface is down is always in FAULT", "remove it"),
-    ),
-    block(
-        "virtual_routes",
-        0,
-        Refused(
-            "routes that move with the addresses are not built yet",
-            "set them in a notify script, or remove the block",
-        ),
-    ),
-    block(
-        "virtual_rules",
-        0,
-        Refused(
-            "rules that move with the addresses are not built yet",
-            "set them in a notify script, or remove the block",
-        ),
     ),
     block("track_file", 0, super::TRACK_FILE),
     block("track_bfd", 0, Refused("there is no BFD", "remove the block")),

@@ -104,7 +104,7 @@ fn refuse(word: &Word, why: &str, report: &mut Report) {
     report.error(word.pos, "not-supported", message, "remove it");
 }
 
-fn value<'a>(
+pub(super) fn value<'a>(
     option: &Word,
     words: &mut impl Iterator<Item = &'a Word>,
     report: &mut Report,
@@ -152,7 +152,7 @@ fn broadcast(word: &Word, net: IpNet, report: &mut Report) -> Option<IpAddr> {
 }
 
 /// Names and numbers of rt_scopes.
-fn scope(word: &Word, report: &mut Report) -> Option<Scope> {
+pub(super) fn scope(word: &Word, report: &mut Report) -> Option<Scope> {
     match word.text.as_str() {
         "global" | "0" => Some(Scope::Global),
         "site" | "200" => Some(Scope::Site),

@@ -13,7 +13,7 @@ use super::global::{
     Globals, down_adverts, multicast_group, small, strict, version, whole_seconds,
 };
 use super::track::Tracks;
-use super::{Put, addresses, authentication, hooks, put};
+use super::{Put, addresses, authentication, hooks, put, routes, rules};
 use crate::address::VirtualAddress;
 use crate::instance::Authentication;
 use crate::span::Span;
@@ -43,6 +43,8 @@ pub(super) struct Draft<'a> {
     pub(super) authentication: Put<Authentication>,
     pub(super) addresses: Vec<(VirtualAddress, Pos)>,
     pub(super) excluded: Vec<(VirtualAddress, Pos)>,
+    pub(super) routes: Vec<routes::Placed>,
+    pub(super) rules: Vec<rules::Placed>,
     pub(super) source: Put<IpAddr>,
     pub(super) unicast: Put<()>,
     pub(super) peers: Vec<(IpAddr, Pos)>,
@@ -82,6 +84,8 @@ pub(super) fn read<'a>(
             "virtual_ipaddress_excluded" => {
                 addresses::read(statement, &mut draft.excluded, report);
             }
+            "virtual_routes" => routes::read(statement, &mut draft.routes, report),
+            "virtual_rules" => rules::read(statement, &mut draft.rules, report),
             "authentication" => {
                 if let Some((authentication, pos)) = authentication::read(statement, report) {
                     put(&mut draft.authentication, keyword, authentication, pos, report);
@@ -114,6 +118,8 @@ impl<'a> Draft<'a> {
             authentication: None,
             addresses: Vec::new(),
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             source: None,
             unicast: None,
             peers: Vec::new(),

@@ -8,10 +8,10 @@ use super::super::unique;
 use super::global::Globals;
 use super::instance::{Draft, Wanted};
 use super::sync_group::Written;
-use super::{Put, name};
+use super::{Put, name, rules};
 use crate::address::VirtualAddress;
 use crate::finding::Severity;
-use crate::instance::{Authentication, Garp};
+use crate::instance::{Authentication, Family, Garp};
 use crate::name::Name;
 use crate::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,6 +80,7 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
     };
     let priority = draft.priority.unwrap_or((DEFAULT_PRIORITY, start));
     let called = name(&title.text, start, report);
+    let kind = if is_ipv6 { Family::Ipv6 } else { Family::Ipv4 };
     Some(VrrpInstance {
         name: report.located(called, start),
         virtual_router_id: report.located(id.0, id.1),
@@ -101,6 +102,16 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
             .collect(),
         virtual_addresses: addresses(report, draft.addresses),
         excluded_addresses: addresses(report, draft.excluded),
+        virtual_routes: draft
+            .routes
+            .into_iter()
+            .map(|(route, pos)| report.located(route, pos))
+            .collect(),
+        virtual_rules: draft
+            .rules
+            .into_iter()
+            .map(|(rule, pos)| report.located(rules::settled(rule, kind), pos))
+            .collect(),
         track: draft.tracks.0,
         notify: draft.hooks,
     })
