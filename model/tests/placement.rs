@@ -107,6 +107,22 @@ fn an_address_comes_from_the_operator_then_the_node_then_is_unknown() {
 }
 
 #[test]
+fn over_ipv6_members_send_from_their_link_local_address_and_by_unicast_from_a_global_one() {
+    let facts = facts(&[("lb1", "2001:db8::2/64"), ("lb2", "2001:db8::3/64")]);
+    let addresses = |transport| {
+        let definitions = sample_but(|spec| {
+            spec.transport = transport;
+            spec.virtual_addresses = vec!["fe80::10".parse().unwrap()];
+        });
+        let placed = place(&definitions, &facts);
+        let members = only(&placed, "lb1").members.iter();
+        members.map(|it| it.address.unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(addresses(Transport::Multicast), ["fe80::1", "fe80::1"]);
+    assert_eq!(addresses(Transport::Unicast), ["2001:db8::2", "2001:db8::3"]);
+}
+
+#[test]
 fn an_external_member_runs_nothing_and_is_known_to_the_others() {
     let placed = place(&sample_but(|spec| spec.members[1].external = true), &both());
     assert!(placed["lb2"].instances.is_empty());

@@ -6,7 +6,7 @@ mod hmac;
 #[path = "validation/sync_groups.rs"]
 mod sync_groups;
 
-use fleet::{SAMPLE, both, broken, fleet, input, lines};
+use fleet::{Nodes, SAMPLE, both, broken, fleet, host, input, lines};
 use vipfleet_model::Severity;
 
 #[test]
@@ -83,7 +83,34 @@ const INSTANCE_ROWS: &[Row] = &[
     ("no-virtual-address", Error, &[("[192.168.248.120]", "[]")]),
     ("mixed-families", Error, &[("[192.168.248.120]", "[192.168.248.120, 2001:db8::1]")]),
     ("ipv6-version", Error, &[("[192.168.248.120]", "[2001:db8::1]")]),
-    ("not-supported-yet", Error, &[("[192.168.248.120]", "[2001:db8::1]")]),
+    (
+        "link-local-first",
+        Warning,
+        &[
+            ("version: 2", "version: 3"),
+            ("  authentication: {type: pass, password: \"1111\"}\n", ""),
+            ("[192.168.248.120]", "[2001:db8::1]"),
+        ],
+    ),
+    (
+        "scope-unused",
+        Warning,
+        &[
+            ("version: 2", "version: 3"),
+            ("  authentication: {type: pass, password: \"1111\"}\n", ""),
+            ("[192.168.248.120]", "['fe80::1', {address: '2001:db8::1', scope: link}]"),
+        ],
+    ),
+    (
+        "member-address-scope",
+        Warning,
+        &[
+            ("version: 2", "version: 3"),
+            ("  authentication: {type: pass, password: \"1111\"}\n", ""),
+            ("[192.168.248.120]", "['fe80::1']"),
+            ("node: lb2,", "node: lb2, address: '2001:db8::3',"),
+        ],
+    ),
     ("duplicate-address", Error, &[("[192.168.248.120]", "[192.168.248.120, 192.168.248.120/24]")]),
     ("address-unusable", Error, &[("[192.168.248.120]", "[224.0.0.18]")]),
     ("address-unusable", Error, &[("[192.168.248.120]", "[127.0.0.1]")]),
@@ -261,6 +288,45 @@ fn every_rule_fires_on_the_least_change_that_breaks_it() {
         shown += &lines(&findings);
     }
     insta::assert_snapshot!(shown);
+}
+
+/// The sample over IPv6, with these virtual addresses.
+fn over_ipv6(addresses: &str) -> String {
+    broken(&[
+        ("version: 2", "version: 3"),
+        ("  authentication: {type: pass, password: \"1111\"}\n", ""),
+        ("[192.168.248.120]", addresses),
+    ])
+}
+
+#[test]
+fn an_ipv6_instance_with_its_link_local_address_first_is_sound() {
+    let nodes = Nodes::from([
+        host("lb1", &[("ens33", &["2001:db8::2/64", "fe80::2/64"]), ("lan", &["fe80::1/64"])]),
+        host("lb2", &[("ens33", &["2001:db8::3/64", "fe80::3/64"])]),
+    ]);
+    let text = over_ipv6("['fe80::1', '2001:db8::10']");
+    // The fe80::1 of lb1 is on another link.
+    assert_eq!(lines(&fleet(&text, &nodes)), "");
+}
+
+#[test]
+fn an_ipv6_instance_needs_a_link_local_address_or_over_unicast_a_global_one() {
+    let nodes = Nodes::from([
+        host("lb1", &[("ens33", &["2001:db8::2/64"])]),
+        host("lb2", &[("ens33", &["fe80::3/64"])]),
+    ]);
+    let found = |text: &str| {
+        let findings = fleet(text, &nodes);
+        let found = findings.iter().filter(|it| it.rule == "interface-without-address");
+        found.map(|it| it.message.clone()).collect::<Vec<_>>()
+    };
+    let text = over_ipv6("['fe80::1']");
+    let message = "ens33 of lb1 has no link-local IPv6 address to send adverts from";
+    assert_eq!(found(&text), [message]);
+    let unicast = text.replace("version: 3", "version: 3\n  transport: unicast");
+    let message = "ens33 of lb2 has no global IPv6 address to send adverts from";
+    assert_eq!(found(&unicast), [message]);
 }
 
 #[test]

@@ -82,10 +82,6 @@ fn prepare_instance(
     }
     let config =
         assigned.engine_config().map_err(|cause| unfit(cause.field(), cause.to_string()))?;
-    if config.family == vipfleet_vrrp::Family::Ipv6 {
-        let reason = "this agent does not run IPv6 instances yet".into();
-        return Err(unfit("virtualAddresses", reason));
-    }
     // The engine's own guard, asked on a throw-away router.
     Router::new(config.clone()).map_err(|cause| unfit("", cause.to_string()))?;
     let all = assigned.virtual_addresses.iter().chain(&assigned.excluded_addresses);

@@ -2,7 +2,7 @@
 
 use super::desk::Desk;
 use super::names::{interface_trouble, label_trouble};
-use crate::address::VirtualAddress;
+use crate::address::{Scope, VirtualAddress};
 use crate::instance::{Family, Instance};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -73,9 +73,19 @@ fn family(desk: &mut Desk<'_>, spec: &Instance, ipv4: bool) {
         let message = "version 2 carries IPv4 addresses only";
         desk.error("ipv6-version", "spec.version", message, "write version: 3");
     }
-    let message = "IPv6 instances are not supported yet";
-    let remedy = "use IPv4 virtual addresses; IPv6 ones may be excludedAddresses";
-    desk.error("not-supported-yet", "spec.virtualAddresses", message, remedy);
+    let first = spec.virtual_addresses.first().map(VirtualAddress::ip);
+    if let Some(first) = first.filter(|it| !is_link_local(*it)) {
+        // RFC 9568 §5.2.9.
+        let message = format!("{first} comes first, and is no link-local address");
+        let remedy = "RFC 9568 wants the virtual router's link-local address first, such as \
+             fe80::1; keepalived and vipfleet do without, other routers may not";
+        desk.warning("link-local-first", "spec.virtualAddresses[0]", message, remedy);
+    }
+}
+
+/// An IPv6 address that means something on its own link only.
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(it) if it.is_unicast_link_local())
 }
 
 fn one(desk: &mut Desk<'_>, path: &str, written: &VirtualAddress) {
@@ -109,6 +119,11 @@ fn one(desk: &mut Desk<'_>, path: &str, written: &VirtualAddress) {
             }
         }
         None => {}
+    }
+    if written.ip().is_ipv6() && written.scope != Scope::Global {
+        let at = format!("{path}.scope");
+        let message = "the kernel derives the scope of IPv6 addresses";
+        desk.warning("scope-unused", at, message, "leave the scope out");
     }
     if written.broadcast.is_some_and(|it| it.is_ipv6() || written.ip().is_ipv6()) {
         let message = "only IPv4 has broadcast addresses";

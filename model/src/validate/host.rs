@@ -1,16 +1,17 @@
 //! One instance against what its hosts say of themselves: interfaces, addresses, sysctls.
 
-use super::address::{reserved, unusable, with_paths};
+use super::address::{is_link_local, reserved, unusable, with_paths};
 use super::desk::{Basis, Desk, Noted};
 use super::names::interface_trouble;
 use crate::address::VirtualAddress;
 use crate::definition::{Definition, Definitions};
-use crate::instance::{Instance, Member};
+use crate::instance::{Instance, Member, Transport};
 use crate::name::Name;
-use crate::node::NodeFacts;
+use crate::node::{NodeFacts, advert_source};
 use crate::placement::member_address;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use vipfleet_vrrp::Family;
 
 type Nodes = BTreeMap<Name, NodeFacts>;
 
@@ -37,11 +38,11 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance, nodes: &Nodes) {
         !refused && vip.address.prefix_len() > 0
     };
     for (path, vip) in with_paths(spec).filter(|(_, vip)| usable(vip)) {
-        own(desk, &path, vip.ip(), spec, nodes);
+        own(desk, &path, vip, spec, nodes);
         among(desk, &path, vip, spec, nodes);
     }
     for (index, vip) in spec.virtual_addresses.iter().enumerate() {
-        claimed(desk, &format!("spec.virtualAddresses[{index}]"), vip.ip(), spec, nodes);
+        claimed(desk, &format!("spec.virtualAddresses[{index}]"), vip, spec, nodes);
     }
 }
 
@@ -65,11 +66,17 @@ fn reachable(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance, 
         desk.warning("unknown-interface", format!("{path}.interface"), message, remedy);
         return;
     };
-    let ipv4 = spec.virtual_addresses.first().is_none_or(|vip| vip.ip().is_ipv4());
-    let has_own = interface.addresses.iter().any(|net| net.addr().is_ipv4() == ipv4);
-    if member.address.is_none() && !has_own {
-        let message = format!("{} of {node} has no address to send adverts from", member.interface);
-        let remedy = "give the interface an address; the instance is in FAULT there until then";
+    let family = spec.family().map_or(Family::Ipv4, Family::from);
+    let source = advert_source(&interface.addresses, family, spec.transport);
+    if member.address.is_none() && source.is_none() {
+        let kind = match (family, spec.transport) {
+            (Family::Ipv4, _) => "IPv4",
+            (Family::Ipv6, Transport::Multicast) => "link-local IPv6",
+            (Family::Ipv6, Transport::Unicast) => "global IPv6",
+        };
+        let interface = &member.interface;
+        let message = format!("{interface} of {node} has no {kind} address to send adverts from");
+        let remedy = "give the interface one; the instance is in FAULT there until then";
         desk.warning("interface-without-address", format!("{path}.interface"), message, remedy);
     }
 }
@@ -79,10 +86,11 @@ fn or_none(names: &[&str]) -> String {
 }
 
 /// An address that a member has anyway.
-fn own(desk: &mut Desk<'_>, path: &str, ip: IpAddr, spec: &Instance, nodes: &Nodes) {
+fn own(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance, nodes: &Nodes) {
+    let ip = vip.ip();
     for member in spec.members.iter().filter(|member| member.priority != 255) {
         let node = &member.node;
-        if nodes.get(node).is_some_and(|facts| has(facts, ip)) {
+        if nodes.get(node).is_some_and(|facts| has(facts, vip, member)) {
             let message = format!("{ip} is an own address of {node}");
             let remedy = format!(
                 "choose an address that no host has, remove it from {node}, or give that member \
@@ -94,10 +102,11 @@ fn own(desk: &mut Desk<'_>, path: &str, ip: IpAddr, spec: &Instance, nodes: &Nod
 }
 
 /// An address that a member claims to own and does not have (RFC 9568 §5.2.4).
-fn claimed(desk: &mut Desk<'_>, path: &str, ip: IpAddr, spec: &Instance, nodes: &Nodes) {
+fn claimed(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance, nodes: &Nodes) {
+    let ip = vip.ip();
     for member in spec.members.iter().filter(|member| member.priority == 255) {
         let node = &member.node;
-        if nodes.get(node).is_some_and(|facts| !has(facts, ip)) {
+        if nodes.get(node).is_some_and(|facts| !has(facts, vip, member)) {
             let message = format!("{node} has priority 255 but {ip} is not its own address");
             let remedy = "255 is for the host that owns the address: write 254 or less";
             desk.error("owner-without-address", path, message, remedy);
@@ -148,8 +157,13 @@ fn among(desk: &mut Desk<'_>, path: &str, vip: &VirtualAddress, spec: &Instance,
     }
 }
 
-fn has(facts: &NodeFacts, ip: IpAddr) -> bool {
-    facts.interfaces.iter().flat_map(|it| &it.addresses).any(|net| net.addr() == ip)
+/// Whether the host has the address: a link-local one on the interface where it is wanted, since
+/// every link has its own.
+fn has(facts: &NodeFacts, vip: &VirtualAddress, member: &Member) -> bool {
+    let wanted = vip.dev.as_deref().unwrap_or(&member.interface);
+    let counts = |name: &str| !is_link_local(vip.ip()) || name == wanted;
+    let there = facts.interfaces.iter().filter(|it| counts(&it.name));
+    there.flat_map(|it| &it.addresses).any(|net| net.addr() == vip.ip())
 }
 
 /// Virtual addresses that are own addresses of hosts outside their instance. A warning: in
@@ -157,7 +171,9 @@ fn has(facts: &NodeFacts, ip: IpAddr) -> bool {
 pub(super) fn foreign_addresses(noted: &mut Vec<Noted>, definitions: &Definitions, nodes: &Nodes) {
     let mut owners = BTreeMap::<IpAddr, BTreeSet<&Name>>::new();
     for facts in nodes.values() {
-        for net in facts.interfaces.iter().flat_map(|it| &it.addresses) {
+        let nets = facts.interfaces.iter().flat_map(|it| &it.addresses);
+        // Nobody knows whether the link of a link-local address is the same.
+        for net in nets.filter(|net| !is_link_local(net.addr())) {
             owners.entry(net.addr()).or_default().insert(&facts.node);
         }
     }

@@ -1,6 +1,6 @@
 //! The members of one instance among themselves: priorities, owners, hosts we do not manage.
 
-use super::address::unusable;
+use super::address::{is_link_local, unusable};
 use super::desk::Desk;
 use super::names::interface_trouble;
 use crate::instance::{Instance, Member, Transport};
@@ -77,6 +77,7 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
         return;
     };
     let path = format!("{path}.address");
+    let is_ipv6_multicast = address.is_ipv6() && spec.transport == Transport::Multicast;
     if let Some(what) = unusable(address) {
         let message = format!("{address} is {what}");
         desk.error("address-unusable", &path, message, "write the host's own address");
@@ -88,6 +89,11 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
         let message = format!("{address} is not of the family of the virtual addresses");
         let remedy = "adverts go out from an address of the same family";
         desk.error("member-address-family", path, message, remedy);
+    } else if is_ipv6_multicast && !is_link_local(address) {
+        // RFC 9568 §5.1.2.1.
+        let message = format!("adverts to ff02::12 come from a link-local address, not {address}");
+        let remedy = "write the interface's fe80:: address, or leave the field out";
+        desk.warning("member-address-scope", path, message, remedy);
     } else if member.priority != 255 && spec.virtual_addresses.iter().any(|it| it.ip() == address) {
         let message = format!("{address} is a virtual address of this instance");
         let remedy = "write the host's own address, or priority 255 if the host owns the VIP";

@@ -6,7 +6,7 @@
 //!   are those of every instance that shares an interface with it (known from the definitions);
 //! * interfaces of different hosts with an address in the same subnet (known from the hosts).
 
-use super::address::with_paths;
+use super::address::{is_link_local, with_paths};
 use super::desk::{Basis, Noted, place};
 use crate::definition::{Definition, Definitions, Key};
 use crate::finding::{Finding, Severity};
@@ -118,6 +118,10 @@ fn addresses(noted: &mut Vec<Noted>, pair: &Pair<'_>) {
     for (address, group) in groups {
         for (first, later) in pair.couples(&group) {
             let joined = pair.segments.same(first.0, later.0);
+            // Every link has link-local addresses of its own.
+            if !joined && is_link_local(address) {
+                continue;
+            }
             let (severity, basis) = match joined {
                 true => (Severity::Error, pair.segments.basis(first.0, later.0)),
                 false => (Severity::Warning, Basis::Definitions),

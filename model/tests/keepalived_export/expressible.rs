@@ -112,6 +112,7 @@ pub(crate) fn facts() -> BTreeMap<Name, NodeFacts> {
         name: INTERFACES[place].to_owned(),
         addresses: vec![
             format!("172.16.{place}.{}/24", index + 1).parse().expect("a net"),
+            format!("2001:db8:0:{place}::{}/64", index + 1).parse().expect("a net"),
             format!("fe80::{place}:{}/64", index + 1).parse().expect("a net"),
             format!("2001:db8:f{place}::{}/64", index + 1).parse().expect("a net"),
         ],

@@ -51,7 +51,11 @@ fn read_line(line: &Statement, report: &mut Report) -> Option<VirtualAddress> {
                 address.broadcast = broadcast(value(word, &mut words, report)?, net, report);
             }
             "scope" => {
-                if let Some(scope) = scope(value(word, &mut words, report)?, report) {
+                let scope = scope(value(word, &mut words, report)?, report);
+                if net.addr().is_ipv6() {
+                    let message = "the kernel derives the scope of IPv6 addresses";
+                    report.warning(word.pos, "no-effect", message, "remove it");
+                } else if let Some(scope) = scope {
                     address.scope = scope;
                 }
             }
