@@ -4,6 +4,7 @@
 //! the next step of every dirty place. A lost message delays a step until the next resync.
 
 use super::address::Seen;
+use super::echo::Echoes;
 use super::error::{Fault, NetError};
 use super::event::{Event, EventSender};
 use super::heartbeat::Heartbeat;
@@ -14,6 +15,7 @@ use super::ledger::{self, Entry, Ledger, Writer};
 use super::mirror::Mirror;
 use super::netlink::{Netlink, Notice};
 use super::place::{Ground, Holding, Place};
+use super::readiness::Awaited;
 use super::request::Desire;
 use super::routing::Book;
 use super::sysctl::Settings;
@@ -54,6 +56,8 @@ pub(super) struct Actor {
     pub(super) holdings: BTreeMap<Place, Holding>,
     /// Whose address the kernel shows where: what we hold.
     pub(super) held: BTreeMap<(u32, IpNet), Place>,
+    pub(super) echoes: Echoes,
+    pub(super) awaited: Awaited,
     /// Places that have, or may have, a next step.
     pub(super) dirty: BTreeSet<Place>,
     /// Instances whose truth may have changed.
@@ -103,6 +107,8 @@ impl Actor {
             instances: BTreeMap::new(),
             holdings: BTreeMap::new(),
             held: BTreeMap::new(),
+            echoes: Echoes::default(),
+            awaited: Awaited::default(),
             dirty: BTreeSet::new(),
             touched: BTreeSet::new(),
             due: BTreeSet::new(),
@@ -166,7 +172,10 @@ impl Actor {
     fn hear(&mut self, notice: Notice) {
         match notice {
             Notice::Message(message) => self.hear_message(*message),
-            Notice::Lost => self.resync_wanted = true,
+            Notice::Lost => {
+                self.resync_wanted = true;
+                self.echoes.forget();
+            }
         }
     }
 
@@ -174,7 +183,10 @@ impl Actor {
     async fn reopen(&mut self) {
         self.resync_wanted = true;
         match Netlink::open() {
-            Ok(netlink) => self.netlink = netlink,
+            Ok(netlink) => {
+                self.netlink = netlink;
+                self.echoes.forget();
+            }
             Err(error) => {
                 tracing::error!(%error, "netlink is lost; trying again");
                 tokio::time::sleep(LISTEN).await;
@@ -211,6 +223,7 @@ impl Actor {
             self.resync().await;
         }
         self.claim(beat).await;
+        self.look_for_routes().await;
         self.follow(beat).await;
         let more_to_release = self.release().await;
         let more_to_renew = self.renew(beat).await;
@@ -269,8 +282,8 @@ impl Actor {
         let retries = self.dirty.iter().filter_map(|place| self.holdings.get(place)?.not_before);
         let renewal = self.due.first().map(|(time, _)| *time);
         let routing = self.book.next_try().into_iter().chain(self.routes_end());
-        let next = retries.chain(renewal).chain(routing).chain([self.next_resync]).min();
-        let next = next.unwrap_or(now);
+        let others = [self.next_resync].into_iter().chain(self.awaited.next()).chain(routing);
+        let next = retries.chain(renewal).chain(others).min().unwrap_or(now);
         // A renewal that waits for a heartbeat is due already and must not make the loop spin.
         if self.waits_for_heart { self.next_resync.min(now + LISTEN) } else { next }
     }

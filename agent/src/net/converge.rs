@@ -57,7 +57,7 @@ impl Actor {
                 continue;
             }
             let lease = Lease { renewed: now, terms };
-            let tenancy = Tenancy { index, lease, spec, tampered: false };
+            let tenancy = Tenancy { index, lease, spec, is_ready: false, tampered: false };
             claims.push(Claiming { place, claim, tenancy, messages: 1 });
         }
         let mut messages = Vec::with_capacity(claims.len());
@@ -66,9 +66,12 @@ impl Actor {
         }
         let mut results = self.netlink.batch(messages).await.into_iter();
         for (position, claiming) in claims.into_iter().enumerate() {
-            // The last message of a claim is the one that adds.
-            let result = results.by_ref().take(claiming.messages).last();
-            self.claimed(claiming, position, result.unwrap_or(Err(Errno::CONNRESET)));
+            // A claim of two messages deletes first; the last one adds.
+            if claiming.messages > 1 && results.next() == Some(Ok(())) {
+                self.echoes.expect(claiming.tenancy.index, claiming.place.address);
+            }
+            let result = results.next().unwrap_or(Err(Errno::CONNRESET));
+            self.claimed(claiming, position, result);
         }
     }
 
@@ -93,7 +96,13 @@ impl Actor {
                 }
                 (holding.fault, holding.not_before) = (None, None);
                 let lease = tenancy.lease;
-                holding.address = Some(tenancy);
+                // A new lease for an address that is served changes nothing about that.
+                let was_ready =
+                    claim == Claim::Relet && holding.address.as_ref().is_some_and(|it| it.is_ready);
+                let is_ready = was_ready || self.await_route(&place);
+                if let Some(holding) = self.holdings.get_mut(&place) {
+                    holding.address = Some(Tenancy { is_ready, ..tenancy });
+                }
                 self.unwritten = true;
                 self.schedule_first(&place, lease, position);
                 self.report_drift(&place, drift);
@@ -171,7 +180,10 @@ impl Actor {
             }
             (_, Err(error)) if !gone.contains(&error) => self.refused(place, "remove", error),
             (Step::DropRoute(_), _) => holding.route = None,
-            (Step::DropAddress(index) | Step::Claim(index, _), _) => {
+            (Step::DropAddress(index) | Step::Claim(index, _), result) => {
+                if result.is_ok() {
+                    self.echoes.expect(index, place.address);
+                }
                 holding.address = None;
                 (holding.fault, holding.not_before) = (None, None);
                 if let Some(due) = holding.due.take() {

@@ -120,6 +120,37 @@ impl Netlink {
         results
     }
 
+    /// One question for each message, one answer for each: `None` where the kernel refused.
+    pub(super) async fn ask(
+        &mut self,
+        messages: Vec<RouteNetlinkMessage>,
+    ) -> Vec<Option<RouteNetlinkMessage>> {
+        let total = messages.len();
+        let messages = messages.into_iter().map(|message| {
+            let mut message = NetlinkMessage::from(message);
+            message.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+            message
+        });
+        let mut found = Vec::with_capacity(total);
+        if total == 0 {
+            return found;
+        }
+        if let Ok(mut answers) = self.requests.request_batch(messages, SocketAddr::new(0, 0)) {
+            let mut answer = None;
+            while let Ok(Some(next)) = timeout(PATIENCE, answers.next()).await {
+                match next.payload {
+                    NetlinkPayload::InnerMessage(message) => answer = Some(message),
+                    // Ends each answer, good or bad.
+                    NetlinkPayload::Error(_) => found.push(answer.take()),
+                    _ => {}
+                }
+            }
+        }
+        self.broken |= found.len() < total;
+        found.resize(total, None);
+        found
+    }
+
     /// Everything of one kind that the kernel has.
     pub(super) async fn dump(
         &mut self,

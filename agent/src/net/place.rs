@@ -32,6 +32,8 @@ pub(super) struct Tenancy {
     pub(super) index: u32,
     pub(super) lease: Lease,
     pub(super) spec: VirtualAddress,
+    /// The kernel serves it; see [`super::readiness`].
+    pub(super) is_ready: bool,
     /// Somebody else changed its lifetime or mark.
     pub(super) tampered: bool,
 }
@@ -122,6 +124,7 @@ impl Holding {
                 Some(it) if it.tampered => Some(Step::Claim(index, Claim::Relet)),
                 None if ground.leftover => Some(Step::Claim(index, Claim::Adopt)),
                 None if !ground.foreign => Some(Step::Claim(index, Claim::Exclusive)),
+                Some(it) if !it.is_ready => None,
                 // Only now that the address is there again.
                 _ => self.route.map(Step::DropRoute),
             },
@@ -144,7 +147,7 @@ impl Holding {
 
     /// Whether the kernel shows what is wanted.
     pub(super) fn is_settled(&self, ground: Ground) -> bool {
-        let served = self.address.is_some() || ground.foreign;
+        let served = self.address.as_ref().map_or(ground.foreign, |it| it.is_ready);
         let wants_serving = self.wants.values().any(|it| it.custody == Custody::Serving);
         self.step(ground).is_none() && (!wants_serving || served)
     }
@@ -169,7 +172,8 @@ mod tests {
     fn holding(custody: Custody, address: Option<u32>, route: Option<u32>) -> Holding {
         let want = Want { custody, terms: TERMS, spec: spec(), expired: false };
         let lease = Lease { renewed: Time::ZERO, terms: TERMS };
-        let tenancy = |index| Tenancy { index, lease, spec: spec(), tampered: false };
+        let tenancy =
+            |index| Tenancy { index, lease, spec: spec(), is_ready: true, tampered: false };
         Holding {
             wants: [("a".parse().unwrap(), want)].into(),
             address: address.map(tenancy),
@@ -226,6 +230,16 @@ mod tests {
         holding.address = None;
         assert_eq!(holding.step(CLEAR), None);
         assert!(!holding.is_settled(CLEAR));
+    }
+
+    #[test]
+    fn a_handover_route_stays_until_the_kernel_serves_the_address() {
+        let mut holding = holding(Custody::Serving, Some(2), Some(2));
+        holding.address.iter_mut().for_each(|it| it.is_ready = false);
+        assert_eq!(holding.step(CLEAR), None);
+        assert!(!holding.is_settled(CLEAR));
+        holding.address.iter_mut().for_each(|it| it.is_ready = true);
+        assert_eq!(holding.step(CLEAR), Some(Step::DropRoute(2)));
     }
 
     #[test]

@@ -5,7 +5,8 @@
 
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
 };
 use std::net::IpAddr;
 
@@ -33,6 +34,24 @@ pub(super) fn local(index: u32, address: IpAddr) -> RouteMessage {
     message.attributes.push(RouteAttribute::Destination(destination));
     message.attributes.push(RouteAttribute::Oif(index));
     message
+}
+
+/// The request for the route that a packet to `address` on the interface `index` would take.
+pub(super) fn lookup(index: u32, address: IpAddr) -> RouteMessage {
+    let mut message = local(index, address);
+    message.header = RouteHeader {
+        address_family: message.header.address_family,
+        destination_prefix_length: message.header.destination_prefix_length,
+        // The entry itself, and not what a packet makes of it.
+        flags: RouteFlags::FibMatch,
+        ..RouteHeader::default()
+    };
+    message
+}
+
+/// Whether a route is the one to an address that the kernel makes with the address.
+pub(super) fn is_kernels(message: &RouteMessage) -> bool {
+    message.header.kind == RouteType::Local && message.header.protocol == RouteProtocol::Kernel
 }
 
 /// The request for a dump of routes of one family.

@@ -60,7 +60,7 @@ impl Actor {
     pub(super) fn is_served(&self, place: &Place) -> bool {
         let ground = self.ground(place);
         let held = self.holdings.get(place).and_then(|holding| holding.address.as_ref());
-        held.map_or(ground.foreign, |held| Some(held.index) == ground.index)
+        held.map_or(ground.foreign, |held| held.is_ready && Some(held.index) == ground.index)
     }
 
     /// Shutdown: nothing of ours stays, held or left over, and every setting is put back.

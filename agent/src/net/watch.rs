@@ -8,10 +8,12 @@ use super::interface::Link;
 use super::ipv6::{self, Ipv6State};
 use super::place::{Goal, Holding, Place};
 use super::sysctl;
+use ipnet::IpNet;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressMessage;
 use netlink_packet_route::link::LinkMessage;
 use std::io;
+use std::sync::Arc;
 
 impl Actor {
     pub(super) fn hear_message(&mut self, message: RouteNetlinkMessage) {
@@ -20,8 +22,21 @@ impl Actor {
             self.hear_routing(&message);
             return;
         }
-        (self.links_changed, self.sweep_wanted) = (true, true);
         match message {
+            RouteNetlinkMessage::NewAddress(message) => {
+                if let Some(seen) = Seen::from_message(&message).filter(|it| self.is_news(it)) {
+                    self.address_is(seen);
+                }
+                return;
+            }
+            RouteNetlinkMessage::DelAddress(message) => {
+                let seen = Seen::from_message(&message);
+                let foreign = |it: &Seen| !self.echoes.take(it.index, it.address);
+                if let Some(seen) = seen.filter(foreign) {
+                    self.address_went(&seen);
+                }
+                return;
+            }
             RouteNetlinkMessage::NewLink(message) => {
                 if let Some(link) = Link::from_message(&message) {
                     self.link_is(link);
@@ -34,18 +49,24 @@ impl Actor {
                     self.link_went(message.header.index);
                 }
             }
-            RouteNetlinkMessage::NewAddress(message) => {
-                if let Some(seen) = Seen::from_message(&message) {
-                    self.address_is(seen);
-                }
-            }
-            RouteNetlinkMessage::DelAddress(message) => {
-                if let Some(seen) = Seen::from_message(&message) {
-                    self.address_went(&seen);
-                }
-            }
             _ => {}
         }
+        (self.links_changed, self.sweep_wanted) = (true, true);
+    }
+
+    /// Whether an address is not as we know it: of IPv6 the kernel reports our own claims and
+    /// renewals too.
+    fn is_news(&self, seen: &Seen) -> bool {
+        let Seen { index, address, .. } = *seen;
+        let as_we_hold_it = self.held.contains_key(&(index, address))
+            && self.mirror.address(index, address).is_some()
+            && self.is_ours(seen);
+        !as_we_hold_it && !self.echoes.is_awaited(index, address)
+    }
+
+    /// Whether an address looks as we add them.
+    fn is_ours(&self, seen: &Seen) -> bool {
+        seen.is_marked_lease() || (!self.marks && seen.valid.is_some())
     }
 
     fn link_is(&mut self, link: Link) {
@@ -89,9 +110,9 @@ impl Actor {
     }
 
     fn address_is(&mut self, seen: Seen) {
+        (self.links_changed, self.sweep_wanted) = (true, true);
         let kernel = (seen.index, seen.address);
-        let ours = seen.is_marked_lease() || (!self.marks && seen.valid.is_some());
-        if !ours
+        if !self.is_ours(&seen)
             && let Some(place) = self.held.get(&kernel).cloned()
             && let Some(holding) = self.holdings.get_mut(&place)
         {
@@ -107,6 +128,7 @@ impl Actor {
     }
 
     fn address_went(&mut self, seen: &Seen) {
+        (self.links_changed, self.sweep_wanted) = (true, true);
         self.mirror.remove_address(seen.index, seen.address);
         self.lose(seen);
         self.touch_address(seen.index, seen.address.addr());
@@ -118,6 +140,7 @@ impl Actor {
             return;
         };
         let now = clock::now();
+        let is_up = self.mirror.link(seen.index).is_some_and(|link| link.running);
         let Some(holding) = self.holdings.get_mut(&place) else {
             return;
         };
@@ -126,13 +149,14 @@ impl Actor {
             self.expire(&place);
             return;
         }
-        holding.lost = true;
+        // The kernel takes the IPv6 addresses of an interface that is set down.
+        holding.lost = is_up || seen.address.addr().is_ipv4();
         let patience = holding.repaired.map(|at| at + RETRY);
         holding.not_before = patience.filter(|at| *at > now);
     }
 
     /// Forgets that we hold an address; returns its place.
-    fn give_up(&mut self, index: u32, address: ipnet::IpNet) -> Option<Place> {
+    fn give_up(&mut self, index: u32, address: IpNet) -> Option<Place> {
         let place = self.held.remove(&(index, address))?;
         if let Some(holding) = self.holdings.get_mut(&place) {
             holding.lost_lease = holding.address.take().map(|held| held.lease);
@@ -147,11 +171,14 @@ impl Actor {
 
     /// An address came or went: the places of its IP, whatever their prefix, may have a step.
     fn touch_address(&mut self, index: u32, ip: std::net::IpAddr) {
-        let name = self.mirror.link(index).map(|link| link.name.clone());
-        let is_it = |place: &&Place| {
-            place.address.addr() == ip && name.as_deref() == Some(&*place.interface)
+        let Some(link) = self.mirror.link(index) else {
+            return;
         };
-        let places: Vec<_> = self.holdings.keys().filter(is_it).cloned().collect();
+        let interface: Arc<str> = link.name.as_str().into();
+        let of = |address| Place { interface: interface.clone(), address };
+        let widest = IpNet::new(ip, 0).unwrap_or(IpNet::from(ip));
+        let range = self.holdings.range(of(widest)..=of(IpNet::from(ip)));
+        let places: Vec<_> = range.map(|(place, _)| place.clone()).collect();
         places.iter().for_each(|place| self.touch(place));
     }
 
@@ -227,13 +254,16 @@ impl Actor {
             .filter(|seen| !wanted(seen))
             .map(|seen| (seen.index, seen.address))
             .collect();
-        let delete = |(index, address): &(u32, ipnet::IpNet)| {
+        let delete = |(index, address): &(u32, IpNet)| {
             (RouteNetlinkMessage::DelAddress(address::named(*index, *address)), 0)
         };
         let results = self.netlink.batch(stale.iter().map(delete).collect()).await;
         for ((index, address), result) in stale.into_iter().zip(results) {
             match result {
-                Ok(()) => tracing::info!(%address, "removed what a former run had left"),
+                Ok(()) => {
+                    self.echoes.expect(index, address);
+                    tracing::info!(%address, "removed what a former run had left");
+                }
                 Err(error) => tracing::warn!(%address, %error, "leftover not removed"),
             }
             self.mirror.remove_address(index, address);

@@ -127,7 +127,8 @@ impl Namespace {
 
     /// Routes of this agent in the local table.
     pub(crate) fn handover_routes(&self) -> String {
-        self.ip("route show table local proto 112")
+        let six = self.ip("-6 route show table local proto 112");
+        self.ip("route show table local proto 112") + &six
     }
 }
 
@@ -151,6 +152,16 @@ impl Pair {
         pair.plug();
         pair.host.ip("addr add 10.77.0.1/24 dev eth0");
         pair.client.ip("addr add 10.77.0.2/24 dev eth0");
+        pair
+    }
+
+    /// With 2001:db8::1/64 and fe80::1/64 on the host, ::2 on the client, usable at once.
+    pub(crate) fn over_ipv6() -> Self {
+        let pair = Self::new();
+        for (number, namespace) in [(1, &pair.host), (2, &pair.client)] {
+            namespace.ip(&format!("addr add fe80::{number}/64 dev eth0 nodad"));
+            namespace.ip(&format!("addr add 2001:db8::{number}/64 dev eth0 nodad"));
+        }
         pair
     }
 

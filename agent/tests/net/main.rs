@@ -15,5 +15,6 @@ mod restart;
 mod routes;
 mod scale;
 mod silent;
+mod six;
 mod wire;
 mod wire6;

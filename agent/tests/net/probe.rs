@@ -1,4 +1,5 @@
-//! A client's view of a VIP: ICMP echo and ARP, from raw sockets of the test's own.
+//! A client's view of a VIP: echo, ARP and neighbour solicitation, from raw sockets of the
+//! test's own.
 
 use crate::lab::Namespace;
 use nix::libc;
@@ -6,7 +7,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use std::io::Read;
 use std::mem::size_of;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,10 @@ pub(crate) fn readable(socket: &Socket, within: Duration) -> bool {
     poll(&mut fds, Some(&Timespec { tv_sec: seconds, tv_nsec: nanos })).unwrap() == 1
 }
 
-/// An ICMP pinger that lives inside a namespace.
+/// A pinger that lives inside a namespace.
 pub(crate) struct Pinger {
     socket: Socket,
-    target: Ipv4Addr,
+    target: IpAddr,
     ident: u16,
 }
 
@@ -36,20 +37,27 @@ fn checksum(bytes: &[u8]) -> u16 {
 }
 
 impl Pinger {
-    pub(crate) fn new(namespace: &Namespace, target: Ipv4Addr) -> Self {
-        let open = || Socket::new(Domain::IPV4, Type::RAW.nonblocking(), Some(Protocol::ICMPV4));
+    pub(crate) fn new(namespace: &Namespace, target: impl Into<IpAddr>) -> Self {
+        let target = target.into();
+        let (domain, protocol) = match target {
+            IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+            IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let open = || Socket::new(domain, Type::RAW.nonblocking(), Some(protocol));
         let socket = namespace.enter(open).unwrap();
         let ident = IDENT.fetch_add(1, Ordering::Relaxed);
         Self { socket, target, ident }
     }
 
     pub(crate) fn send(&self, sequence: u16) {
-        let mut echo = [8, 0, 0, 0, 0, 0, 0, 0];
+        let request = if self.target.is_ipv4() { 8 } else { 128 };
+        let mut echo = [request, 0, 0, 0, 0, 0, 0, 0];
         echo[4..6].copy_from_slice(&self.ident.to_be_bytes());
         echo[6..8].copy_from_slice(&sequence.to_be_bytes());
+        // Over IPv6 the kernel fills it in (RFC 3542 §3.1).
         let sum = checksum(&echo);
         echo[2..4].copy_from_slice(&sum.to_be_bytes());
-        self.socket.send_to(&echo, &SocketAddrV4::new(self.target, 0).into()).unwrap();
+        self.socket.send_to(&echo, &SocketAddr::new(self.target, 0).into()).unwrap();
     }
 
     /// The sequence number of the next reply.
@@ -64,8 +72,12 @@ impl Pinger {
             let Ok(length) = (&self.socket).read(&mut bytes) else {
                 continue;
             };
-            let message = &bytes[usize::from(bytes[0] & 0x0f) * 4..length];
-            if message[0] == 0 && message[4..6] == self.ident.to_be_bytes() {
+            let (header, reply) = match self.target {
+                IpAddr::V4(_) => (usize::from(bytes[0] & 0x0f) * 4, 0),
+                IpAddr::V6(_) => (0, 129),
+            };
+            let message = &bytes[header..length];
+            if message[0] == reply && message[4..6] == self.ident.to_be_bytes() {
                 return Some(u16::from_be_bytes([message[6], message[7]]));
             }
         }
@@ -120,6 +132,37 @@ pub(crate) fn arp_is_answered(client: &Namespace, sender: Ipv4Addr, target: Ipv4
             break;
         };
         if reply[20..22] == [0, 2] && reply[28..32] == target.octets() {
+            return true;
+        }
+    }
+    false
+}
+
+/// Solicits an address from `sender` on `eth0`; whether somebody answers (RFC 4861 §4.3, §4.4).
+pub(crate) fn solicitation_is_answered(
+    client: &Namespace,
+    sender: Ipv6Addr,
+    target: Ipv6Addr,
+) -> bool {
+    let open = || Socket::new(Domain::IPV6, Type::RAW.nonblocking(), Some(Protocol::ICMPV6));
+    let socket = client.enter(open).unwrap();
+    let index = client.index("eth0");
+    socket.set_multicast_hops_v6(255).unwrap();
+    socket.bind(&SocketAddrV6::new(sender, 0, 0, index).into()).unwrap();
+    let mut message = vec![135, 0, 0, 0, 0, 0, 0, 0];
+    message.extend(target.octets());
+    message.extend([1, 1]);
+    message.extend(client.mac("eth0"));
+    let mut group = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0];
+    group[13..].copy_from_slice(&target.octets()[13..]);
+    let deadline = Instant::now() + Duration::from_millis(400);
+    socket.send_to(&message, &SocketAddrV6::new(group.into(), 0, 0, index).into()).unwrap();
+    while let Some(left) = deadline.checked_duration_since(Instant::now()) {
+        let Some(reply) = frame(&socket, left) else {
+            break;
+        };
+        // Solicited: announcements are no answers.
+        if reply[0] == 136 && reply[4] & 0x40 != 0 && reply[8..24] == target.octets() {
             return true;
         }
     }

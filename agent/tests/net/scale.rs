@@ -56,6 +56,32 @@ fn a_thousand_addresses_cost_about_what_ip_batch_takes_and_stay_renewed() {
 }
 
 #[test]
+fn a_thousand_ipv6_addresses_stay_renewed_and_their_news_are_no_drift() {
+    let (pair, dir) = (Pair::over_ipv6(), state_dir());
+    let agent = Agent::start(&pair.host, dir.path());
+    let addresses: Vec<_> =
+        (0..1000).map(|number| format!("2001:db8:91::{number:x}/128")).collect();
+    let all: Vec<_> = addresses.iter().map(String::as_str).collect();
+    // The lease of 1 s adverts and a priority around 100.
+    agent.desire_for("a", &all, Custody::Serving, Duration::from_millis(3609));
+    agent.expect_claimed("a");
+    let held = || pair.host.ip("-o -6 addr show dev eth0").matches(" 2001:db8:91::").count();
+    assert_eq!(held(), 1000);
+    // Three leases long.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(15) {
+        assert_eq!(held(), 1000, "after {:?}", start.elapsed());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let trouble = |event: &Event| {
+        matches!(event, Event::LeaseExpired { .. } | Event::Drift { .. } | Event::Failed { .. })
+    };
+    assert!(!agent.drain().iter().any(trouble));
+    agent.shutdown();
+    until("all to be gone", || held() == 0);
+}
+
+#[test]
 fn a_storm_of_foreign_news_hides_no_deletion_for_long() {
     let (pair, dir) = (Pair::new(), state_dir());
     let agent = Agent::start(&pair.host, dir.path());

@@ -20,16 +20,6 @@ const GLOBAL: [IpAddr; 2] = [
 const GROUP: IpAddr = IpAddr::V6(GROUP_V6);
 const WAIT: Duration = Duration::from_secs(5);
 
-/// Addresses that are usable at once.
-fn pair() -> Pair {
-    let pair = Pair::new();
-    for (number, namespace) in [(1, &pair.host), (2, &pair.client)] {
-        namespace.ip(&format!("addr add fe80::{number}/64 dev eth0 nodad"));
-        namespace.ip(&format!("addr add 2001:db8::{number}/64 dev eth0 nodad"));
-    }
-    pair
-}
-
 fn open(namespace: &Namespace) -> VrrpSocket {
     let index = namespace.index("eth0");
     namespace.enter(|| VrrpSocket::open("eth0", index, Family::Ipv6)).unwrap()
@@ -42,7 +32,7 @@ fn await_packet(socket: &VrrpSocket) {
 
 #[test]
 fn an_advert_crosses_the_wire_by_multicast_and_by_unicast() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let (host, mut client) = (open(&pair.host), open(&pair.client));
     for (source, destination) in [(HOST, GROUP), (HOST, CLIENT), (GLOBAL[0], GLOBAL[1])] {
         let before = clock::now();
@@ -60,7 +50,7 @@ fn an_advert_crosses_the_wire_by_multicast_and_by_unicast() {
 
 #[test]
 fn the_largest_advert_arrives_whole() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let (host, mut client) = (open(&pair.host), open(&pair.client));
     let message = [0x31; 8 + 255 * 16];
     host.send(HOST, GROUP, &message).unwrap();
@@ -70,7 +60,7 @@ fn the_largest_advert_arrives_whole() {
 
 #[test]
 fn a_packet_is_dated_when_it_came_and_not_when_it_was_read() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let (host, mut client) = (open(&pair.host), open(&pair.client));
     host.send(HOST, GROUP, b"advert").unwrap();
     await_packet(&client);
@@ -100,7 +90,7 @@ fn header_of_next(socket: &Socket) -> (i32, i32) {
 
 #[test]
 fn the_ip_header_carries_what_routers_expect() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let (host, _member) = (open(&pair.host), open(&pair.client));
     let protocol = Some(Protocol::from(112));
     let raw = pair.client.enter(|| Socket::new(Domain::IPV6, Type::RAW, protocol).unwrap());
@@ -116,7 +106,7 @@ fn the_ip_header_carries_what_routers_expect() {
 
 #[test]
 fn a_packet_that_crossed_a_router_says_so() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let mut client = open(&pair.client);
     let protocol = Some(Protocol::from(112));
     let raw = pair.host.enter(|| Socket::new(Domain::IPV6, Type::RAW, protocol).unwrap());
@@ -129,7 +119,7 @@ fn a_packet_that_crossed_a_router_says_so() {
 
 #[test]
 fn own_multicasts_do_not_come_back_and_packets_of_other_interfaces_do_not_come_in() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     pair.host.ip("link add eth1 type veth peer name eth2");
     pair.host.ip("link set eth1 up");
     pair.host.ip("link set eth2 up");
@@ -148,7 +138,7 @@ fn own_multicasts_do_not_come_back_and_packets_of_other_interfaces_do_not_come_i
 
 #[test]
 fn a_socket_rejoins_an_interface_that_came_back_under_a_new_index() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let (mut host, client) = (open(&pair.host), open(&pair.client));
     drop(client);
     pair.host.ip("link del eth0");
@@ -164,7 +154,7 @@ fn a_socket_rejoins_an_interface_that_came_back_under_a_new_index() {
 
 #[test]
 fn a_source_that_is_no_address_of_the_host_or_not_yet_is_refused_by_the_kernel() {
-    let pair = pair();
+    let pair = Pair::over_ipv6();
     let host = open(&pair.host);
     assert!(host.send("fe80::99".parse().unwrap(), GROUP, b"advert").is_err());
     // Detection of duplicates takes a second.
@@ -177,7 +167,7 @@ fn a_source_that_is_no_address_of_the_host_or_not_yet_is_refused_by_the_kernel()
 #[test]
 fn an_advertisement_corrects_a_neighbour_that_knew_another_host() {
     for (role, flag) in [(Role::Host, false), (Role::Router, true)] {
-        let pair = pair();
+        let pair = Pair::over_ipv6();
         let wrong = "lladdr 02:00:00:00:00:99 dev eth0 nud stale";
         pair.client.ip(&format!("neigh replace 2001:db8::100 {wrong}"));
         let announcer = pair.host.enter(Announcer::open).unwrap();
