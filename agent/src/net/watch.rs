@@ -60,12 +60,12 @@ impl Actor {
         let Seen { index, address, .. } = *seen;
         let as_we_hold_it = self.held.contains_key(&(index, address))
             && self.mirror.address(index, address).is_some()
-            && self.is_ours(seen);
+            && self.looks_like_ours(seen);
         !as_we_hold_it && !self.echoes.is_awaited(index, address)
     }
 
     /// Whether an address looks as we add them.
-    fn is_ours(&self, seen: &Seen) -> bool {
+    fn looks_like_ours(&self, seen: &Seen) -> bool {
         seen.is_marked_lease() || (!self.marks && seen.valid.is_some())
     }
 
@@ -112,7 +112,7 @@ impl Actor {
     fn address_is(&mut self, seen: Seen) {
         (self.links_changed, self.sweep_wanted) = (true, true);
         let kernel = (seen.index, seen.address);
-        if !self.is_ours(&seen)
+        if !self.looks_like_ours(&seen)
             && let Some(place) = self.held.get(&kernel).cloned()
             && let Some(holding) = self.holdings.get_mut(&place)
         {
