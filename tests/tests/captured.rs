@@ -2,7 +2,7 @@
 //! the first advert over a handover to the last. The forms that no agent sends by itself are read
 //! in `decoded.rs`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
 use vipfleet_tests::daemons::Agent;
@@ -14,6 +14,9 @@ use vipfleet_tests::wait;
 
 const VIP_1: IpAddr = IpAddr::V4(vipfleet_tests::pair::VIP_1);
 const VIP_2: IpAddr = IpAddr::V4(vipfleet_tests::pair::VIP_2);
+/// RFC 9568 §5.2.9: the link-local one first.
+const VIP_LINK: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x66));
+const VIP_GLOBAL: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x66));
 
 /// What must be read of one virtual router.
 struct Expected<'a> {
@@ -287,4 +290,9 @@ fn version_three(vrid: u8, vips: [IpAddr; 2]) {
 #[test]
 fn tshark_reads_a_handover_of_version_three_as_the_files_say() {
     version_three(77, [VIP_1, VIP_2]);
+}
+
+#[test]
+fn tshark_reads_a_handover_over_ipv6_as_the_files_say() {
+    version_three(66, [VIP_LINK, VIP_GLOBAL]);
 }
