@@ -1,7 +1,7 @@
 //! The probers as a program, for scripts such as the demo: runs in the network namespace it is
 //! started in until SIGTERM or SIGINT, then prints what was lost.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -28,10 +28,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Probe {
-    /// One ICMP echo every millisecond (needs CAP_NET_RAW).
+    /// One ICMP or ICMPv6 echo every millisecond (needs CAP_NET_RAW).
     Icmp {
         /// The address to ask.
-        target: Ipv4Addr,
+        target: IpAddr,
         /// Remove the neighbour entry every so many milliseconds (needs CAP_NET_ADMIN).
         #[arg(long)]
         flush: Option<u64>,

@@ -1,12 +1,13 @@
-//! One ICMP echo every millisecond, from a raw socket on a thread inside the client's network.
+//! One echo every millisecond, by ICMP or ICMPv6 as the target is, from a raw socket on a thread
+//! inside the client's network.
 //!
 //! When the prober itself is late it does not send the missed probes in a burst; the pause is
 //! reported instead, so that a busy machine is not mistaken for a lossless one.
 
 use std::io::{ErrorKind, Read};
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddrV4};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::thread::JoinHandle;
@@ -14,14 +15,16 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::flusher::Flusher;
 use super::losses::{Losses, Sample};
-use crate::lab::{Host, INTERFACE};
+use crate::lab::Host;
 
 const PERIOD: Duration = Duration::from_millis(1);
 /// How long after the last probe an answer still counts.
 const LATE_ANSWERS: Duration = Duration::from_millis(500);
-const ECHO_REQUEST: u8 = 8;
-const ECHO_REPLY: u8 = 0;
+/// Request and reply.
+const ECHO_V4: (u8, u8) = (8, 0);
+const ECHO_V6: (u8, u8) = (128, 129);
 const HEADER: usize = 8;
 const PACKET: usize = HEADER + mem::size_of::<u64>();
 
@@ -32,7 +35,7 @@ static IDENTIFIER: AtomicU16 = AtomicU16::new(1);
 pub enum Neighbour {
     /// Left to the kernel.
     Warm,
-    /// Its neighbour entry is removed this often: every time, a client that has to ask by ARP.
+    /// Its neighbour entry is removed this often: every time, a client that has to ask who has the address.
     FlushedEvery(Duration),
 }
 
@@ -45,7 +48,8 @@ pub struct Pinger {
 
 impl Pinger {
     /// Starts asking `target` from `client`, once each millisecond.
-    pub fn start(client: &Host, target: Ipv4Addr, neighbour: Neighbour) -> Self {
+    pub fn start(client: &Host, target: impl Into<IpAddr>, neighbour: Neighbour) -> Self {
+        let target = target.into();
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
         let runner = client.spawn_within(move || ping(target, neighbour, &stopping));
@@ -72,7 +76,7 @@ impl Drop for Pinger {
 }
 
 /// Asks `target` until `stop`, in the network namespace of the calling thread.
-pub fn ping(target: Ipv4Addr, neighbour: Neighbour, stop: &AtomicBool) -> Losses {
+pub fn ping(target: IpAddr, neighbour: Neighbour, stop: &AtomicBool) -> Losses {
     let mut run = Run::open(target);
     let mut flusher = match neighbour {
         Neighbour::Warm => None,
@@ -96,27 +100,31 @@ pub fn ping(target: Ipv4Addr, neighbour: Neighbour, stop: &AtomicBool) -> Losses
 
 struct Run {
     socket: Socket,
-    target: SocketAddrV4,
+    target: SocketAddr,
     identifier: u16,
     start: Instant,
     samples: Vec<Sample>,
 }
 
 impl Run {
-    fn open(target: Ipv4Addr) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::ICMPV4))
+    fn open(target: IpAddr) -> Self {
+        let (domain, protocol) = match target {
+            IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
+            IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
+        };
+        let socket = Socket::new(domain, Type::RAW, Some(protocol))
             .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
             .unwrap_or_else(|error| panic!("raw socket: {error}; the prober needs CAP_NET_RAW"));
         // The low bits tell the probers of one process apart, the pid those of several.
         let low = IDENTIFIER.fetch_add(1, Ordering::Relaxed) & 0xff;
         let pid = u16::try_from(std::process::id() & 0xff).expect("eight bits");
         let identifier = pid << 8 | low;
-        let target = SocketAddrV4::new(target, 0);
+        let target = SocketAddr::new(target, 0);
         Self { socket, target, identifier, start: Instant::now(), samples: Vec::new() }
     }
 
     fn send(&mut self) {
-        let packet = request(self.identifier, self.samples.len() as u64);
+        let packet = request(self.target.ip(), self.identifier, self.samples.len() as u64);
         let sent_at = self.start.elapsed();
         // No route or no neighbour: the probe is lost, which is what is being counted.
         let _ = self.socket.send_to(&packet, &self.target.into());
@@ -147,7 +155,7 @@ impl Run {
 
     fn record(&mut self, datagram: &[u8]) {
         let now = self.start.elapsed();
-        let Some(number) = answer(datagram, self.identifier, *self.target.ip()) else {
+        let Some(number) = answer(datagram, self.identifier, self.target.ip()) else {
             return;
         };
         let sample = usize::try_from(number).ok().and_then(|number| self.samples.get_mut(number));
@@ -168,26 +176,32 @@ impl Run {
     }
 }
 
-fn request(identifier: u16, number: u64) -> [u8; PACKET] {
+fn request(target: IpAddr, identifier: u16, number: u64) -> [u8; PACKET] {
     let mut packet = [0; PACKET];
-    packet[0] = ECHO_REQUEST;
+    packet[0] = if target.is_ipv4() { ECHO_V4.0 } else { ECHO_V6.0 };
     packet[4..6].copy_from_slice(&identifier.to_be_bytes());
     packet[6..8].copy_from_slice(&(number as u16).to_be_bytes());
     // The sequence number wraps after 65 s; the payload does not.
     packet[HEADER..].copy_from_slice(&number.to_be_bytes());
+    // Over IPv6 the kernel writes its own over it (RFC 3542 §3.1).
     let checksum = checksum(&packet);
     packet[2..4].copy_from_slice(&checksum.to_be_bytes());
     packet
 }
 
-/// The number of the probe that an IP datagram answers, if it answers one of ours.
-fn answer(datagram: &[u8], identifier: u16, from: Ipv4Addr) -> Option<u64> {
-    let header = usize::from(datagram.first()? & 0x0f) * 4;
-    let source: [u8; 4] = datagram.get(12..16)?.try_into().ok()?;
-    let icmp = datagram.get(header..)?;
-    let ours = icmp.first() == Some(&ECHO_REPLY)
-        && icmp.get(4..6) == Some(&identifier.to_be_bytes()[..])
-        && Ipv4Addr::from(source) == from;
+/// The number of the probe that what was read answers, if it answers one of ours: an IP datagram,
+/// or over IPv6, where raw sockets deliver no header, its payload.
+fn answer(read: &[u8], identifier: u16, from: IpAddr) -> Option<u64> {
+    let (icmp, reply) = match from {
+        IpAddr::V4(from) => {
+            let header = usize::from(read.first()? & 0x0f) * 4;
+            let is_from = read.get(12..16)? == from.octets();
+            (read.get(header..).filter(|_| is_from)?, ECHO_V4.1)
+        }
+        IpAddr::V6(_) => (read, ECHO_V6.1),
+    };
+    let ours =
+        icmp.first() == Some(&reply) && icmp.get(4..6) == Some(&identifier.to_be_bytes()[..]);
     let number: [u8; 8] = icmp.get(HEADER..PACKET)?.try_into().ok()?;
     ours.then(|| u64::from_be_bytes(number))
 }
@@ -197,43 +211,4 @@ fn checksum(bytes: &[u8]) -> u16 {
     let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
     let folded = (sum & 0xffff) + (sum >> 16);
     !((folded & 0xffff) + (folded >> 16)) as u16
-}
-
-/// Removes the neighbour entry of one address (SIOCDARP of arp(7)).
-struct Flusher {
-    socket: OwnedFd,
-    request: libc::arpreq,
-    every: Duration,
-    due: Duration,
-}
-
-impl Flusher {
-    fn open(target: Ipv4Addr, every: Duration) -> Self {
-        // SAFETY: plain system call; arpreq is plain data for which zero is valid.
-        let (socket, mut request) = unsafe {
-            let fd = libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0);
-            assert!(fd >= 0, "socket: {}", std::io::Error::last_os_error());
-            (OwnedFd::from_raw_fd(fd), mem::zeroed::<libc::arpreq>())
-        };
-        request.arp_pa.sa_family = libc::AF_INET as libc::sa_family_t;
-        for (to, from) in request.arp_pa.sa_data[2..6].iter_mut().zip(target.octets()) {
-            *to = from.cast_signed();
-        }
-        for (to, from) in request.arp_dev.iter_mut().zip(INTERFACE.bytes()) {
-            *to = from.cast_signed();
-        }
-        Self { socket, request, every, due: every }
-    }
-
-    /// True when an entry was there and is removed.
-    fn flush_when_due(&mut self, now: Duration) -> bool {
-        if now < self.due {
-            return false;
-        }
-        self.due = now + self.every;
-        // SAFETY: the request is initialised and outlives the call.
-        let result =
-            unsafe { libc::ioctl(self.socket.as_raw_fd(), libc::SIOCDARP, &raw mut self.request) };
-        result == 0
-    }
 }
