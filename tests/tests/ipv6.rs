@@ -43,7 +43,7 @@ fn file(host: &Host, priority: u8) -> PathBuf {
          virtual_ipaddress {{\n {VIP_4}\n }}\n}}\n"
     );
     let path = host.directory().join("six.conf");
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("a writable directory");
     path
 }
 

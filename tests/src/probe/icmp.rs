@@ -35,7 +35,8 @@ static IDENTIFIER: AtomicU16 = AtomicU16::new(1);
 pub enum Neighbour {
     /// Left to the kernel.
     Warm,
-    /// Its neighbour entry is removed this often: every time, a client that has to ask who has the address.
+    /// Its neighbour entry is removed this often: every time, a client that has to ask who has
+    /// the address.
     FlushedEvery(Duration),
 }
 
