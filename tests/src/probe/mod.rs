@@ -1,7 +1,8 @@
 //! Clients that count what they lose.
 //!
-//! Two kinds: [`Pinger`] asks every millisecond with an echo (ICMP or ICMPv6) and knows the length of
-//! every gap; [`Requester`] opens a new TCP connection for each HTTP request and counts what fails.
+//! Two kinds: [`Pinger`] asks every millisecond with an echo (ICMP or ICMPv6) and knows the
+//! length of every gap; [`Requester`] opens a new TCP connection for each HTTP request and counts
+//! what fails.
 
 mod flusher;
 mod http;
