@@ -6,6 +6,7 @@ mod continuity;
 mod custody;
 mod duel;
 mod election;
+mod group;
 mod rank;
 mod reach;
 mod storm;
@@ -123,6 +124,7 @@ impl Referee {
             Box::new(rank::Rank::new(world)),
             Box::new(vacancy::Vacancy::new(world)),
             Box::new(storm::Storm::new(world)),
+            Box::new(group::Group::new()),
         ];
         if plan.is_lossless() {
             checkers.push(Box::new(reach::Reach::new(plan, world)));

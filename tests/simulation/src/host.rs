@@ -2,6 +2,7 @@
 //! agent's VRRP thread does, in its order: sockets, then the kernel's news, then orders, and only
 //! then deadlines. What the turn wants of the world comes back as effects, in order.
 
+mod group;
 mod mail;
 mod seat;
 
@@ -10,11 +11,12 @@ pub(crate) use mail::{Effect, News, Order, Packet};
 use crate::daemon::Daemon;
 use crate::definition::{Definition, address, group, priority};
 use crate::mutation::Mutation;
-use crate::plan::Program;
+use crate::plan::{Plan, Program};
 use seat::Seat;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
+use vipfleet_vrrp::group::follows;
 use vipfleet_vrrp::{
     Config, Destination, Family, Input, Output, ResignReason, Time, Transmission, parse,
 };
@@ -31,6 +33,9 @@ pub(crate) struct Host {
     /// Its clock against the simulator's: what it showed at the beginning, less what it missed.
     pub(crate) clock_ahead: Duration,
     programs: Rc<[Program]>,
+    groups: Vec<Vec<usize>>,
+    /// When the present turn began.
+    now: Time,
     mutation: Mutation,
     effects: Vec<Effect>,
 }
@@ -38,8 +43,8 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(
         index: usize,
+        plan: &Plan,
         definitions: &[Rc<Definition>],
-        programs: Rc<[Program]>,
         clock_ahead: Duration,
         mutation: Mutation,
     ) -> Self {
@@ -52,7 +57,9 @@ impl Host {
             woke_from_sleep: false,
             stopping: false,
             clock_ahead,
-            programs,
+            programs: plan.programs().into(),
+            groups: plan.groups.clone(),
+            now: Time::ZERO,
             mutation,
             effects: Vec::new(),
         }
@@ -89,6 +96,7 @@ impl Host {
 
     /// A new process: what is meant to run starts, and carries on where it may.
     pub(crate) fn boot(&mut self, now: Time, resumes: &[bool]) -> Vec<Effect> {
+        self.now = now;
         for (instance, resumes) in resumes.iter().enumerate() {
             let input = if *resumes { Input::Resume } else { Input::Start };
             self.start(now, instance, input);
@@ -98,6 +106,7 @@ impl Host {
 
     /// One turn of the loop.
     pub(crate) fn turn(&mut self, now: Time) -> Vec<Effect> {
+        self.now = now;
         if std::mem::take(&mut self.woke_from_sleep) && self.mutation != Mutation::SuspendNotTold {
             for instance in 0..self.seats.len() {
                 self.tell(now, instance, Input::Suspended);
@@ -191,7 +200,7 @@ impl Host {
         }
         let returning = std::mem::take(&mut seat.leaving);
         if self.mutation != Mutation::RedefinitionIgnored {
-            let config = self.config(&definition);
+            let config = self.config(instance, &definition);
             self.tell(now, instance, Input::Reconfigure(Box::new(config)));
         }
         self.effects.push(Effect::Runs { instance, definition });
@@ -209,8 +218,12 @@ impl Host {
         }
         seat.leaving = false;
         let primary = address(definition.family, self.index);
-        let daemon =
-            Daemon::new(self.config(&definition), definition.pace, primary, self.program());
+        let daemon = Daemon::new(
+            self.config(instance, &definition),
+            definition.pace,
+            primary,
+            self.program(),
+        );
         self.seats[instance].daemon = Some(daemon);
         let primary = Some(primary);
         self.effects.push(Effect::Runs { instance, definition });
@@ -219,8 +232,9 @@ impl Host {
         self.tell(now, instance, input);
     }
 
-    fn config(&self, definition: &Definition) -> Config {
+    fn config(&self, instance: usize, definition: &Definition) -> Config {
         let mut config = definition.config(self.index, &self.programs);
+        config.election = self.election(instance);
         if self.mutation == Mutation::RanksReversed {
             for member in &mut config.members {
                 member.priority = priority((255 - member.priority.get()).max(1));
@@ -264,10 +278,12 @@ impl Host {
                     self.effects.push(Effect::Custody { instance, custody });
                 }
                 // No instance of a plan is in a sync group.
-                Output::Elected(_) => {}
                 Output::Announce => self.effects.push(Effect::Announce { instance }),
+                Output::Elected(reason) => self.elect(instance, &reason),
                 Output::Changed(transition) => {
+                    let follow = follows(&transition);
                     self.effects.push(Effect::Changed { instance, transition });
+                    self.group_follows(instance, follow);
                 }
                 Output::Discarded { source, why } => {
                     self.effects.push(Effect::Discarded { instance, source, why });

@@ -31,6 +31,8 @@ pub enum Mutation {
     RanksReversed,
     /// Routers run the opposite of their priority: the lowest comes first.
     PrioritiesReversed,
+    /// One router of a sync group that gives way does not take the others along.
+    GroupNotFollowed,
     /// One host's loop wakes for packets only, never for a deadline.
     DeadlinesForgotten,
 }

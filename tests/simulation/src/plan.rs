@@ -69,6 +69,10 @@ pub struct Plan {
     pub kind: Kind,
     pub hosts: Vec<HostPlan>,
     pub instances: Vec<Definition>,
+    /// Which LAN each instance runs on.
+    pub lans: Vec<usize>,
+    /// Sync groups: instances that are MASTER together or not at all.
+    pub groups: Vec<Vec<usize>>,
     pub weather: Weather,
     /// In order of time.
     pub steps: Vec<Step>,
@@ -82,6 +86,17 @@ impl Plan {
     /// The plan of a seed.
     pub fn draw(seed: u64) -> Self {
         draw::plan(seed)
+    }
+
+    /// The instances that move with this one, itself among them.
+    pub fn fellows(&self, instance: usize) -> Vec<usize> {
+        let group = self.groups.iter().find(|group| group.contains(&instance));
+        group.cloned().unwrap_or_else(|| vec![instance])
+    }
+
+    /// How many LANs there are.
+    pub fn lan_count(&self) -> usize {
+        self.lans.iter().max().map_or(1, |last| last + 1)
     }
 
     pub fn programs(&self) -> Vec<Program> {

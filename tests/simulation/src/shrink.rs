@@ -37,9 +37,15 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         offer(&|plan| drop(plan.steps.remove(number)));
     }
     offer(&|plan| plan.weather = Weather::CALM);
+    offer(&|plan| plan.groups.clear());
     for instance in 0..plan.instances.len() {
         for host in 0..plan.hosts.len() {
-            offer(&|plan| plan.instances[instance].priorities[host] = None);
+            // A group has the same members everywhere.
+            offer(&|plan| {
+                for instance in plan.fellows(instance) {
+                    plan.instances[instance].priorities[host] = None;
+                }
+            });
         }
     }
     for instance in 0..plan.instances.len() {

@@ -137,12 +137,15 @@ fn finish(mut simulation: Simulation<'_>) -> Outcome {
 
 impl<'p> Simulation<'p> {
     fn new(plan: &'p Plan, mutation: Mutation, trace: Trace) -> Self {
-        let network = Network::new(plan.seed, plan.hosts.len(), plan.weather);
-        let world = World::new(plan, network);
+        let network = |lan: usize| {
+            let seed = plan.seed.wrapping_add(lan as u64 * 0x9e37);
+            Network::new(seed, plan.hosts.len(), plan.weather)
+        };
+        let world = World::new(plan, (0..plan.lan_count()).map(network).collect());
         let mut clocks = Chance::stream(plan.seed, 1);
         let host = |index: usize| {
             let ahead = Duration::from_secs(100_000 + clocks.below(100_000));
-            Host::new(index, &world.definitions, world.programs.clone(), ahead, mutation)
+            Host::new(index, plan, &world.definitions, ahead, mutation)
         };
         let hosts: Vec<_> = (0..plan.hosts.len()).map(host).collect();
         let mut simulation = Self {
@@ -225,7 +228,7 @@ impl<'p> Simulation<'p> {
             }
             Event::Begins(number) => self.step_begins(number),
             Event::Ends(number) => self.step_ends(number),
-            Event::Quiet => self.world.network.set_weather(self.usual_weather()),
+            Event::Quiet => self.set_weather(self.usual_weather()),
             Event::Reaches { host, instance, generation, definition } => {
                 let seat = &mut self.hosts[host].seats[instance];
                 // An agent refuses what is older than what it has.
@@ -285,6 +288,10 @@ impl<'p> Simulation<'p> {
             self.world.version += 1;
         }
         self.referee.see(&self.world, happening);
+    }
+
+    fn set_weather(&mut self, weather: Weather) {
+        self.world.networks.iter_mut().for_each(|network| network.set_weather(weather));
     }
 
     fn usual_weather(&self) -> Weather {

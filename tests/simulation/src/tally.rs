@@ -11,6 +11,8 @@ pub(crate) struct Tally {
     /// The sum of what failed checks take away, not above 0.
     pub(crate) weakened: i32,
     pub(crate) links_down: u32,
+    /// Of others in its sync group.
+    pub(crate) links_of_others: u32,
     /// Checks without a result.
     pub(crate) unsure: u32,
     /// The agent has just started and no check has spoken.
@@ -26,6 +28,9 @@ impl Tally {
         let spoken = self.booting == 0;
         if self.faults > 0 && spoken {
             faults.push("check nginx is down".to_owned());
+        }
+        if self.links_of_others > 0 {
+            faults.push("VI_9 of sync group G: interface eth1 is down".to_owned());
         }
         Health {
             faults,

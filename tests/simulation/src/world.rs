@@ -87,7 +87,12 @@ pub struct World {
     pub hosts: Vec<HostView>,
     /// By host, then by instance.
     pub seats: Vec<Vec<SeatView>>,
-    pub network: Network,
+    /// The LANs.
+    pub networks: Vec<Network>,
+    /// Which of them each instance runs on.
+    pub lans: Vec<usize>,
+    /// Sync groups.
+    pub groups: Vec<Vec<usize>>,
     /// Whom the neighbour table of a client that keeps talking points to, by instance.
     pub client: Vec<Option<usize>>,
     /// The newest definitions, whoever knows them yet.
@@ -102,7 +107,7 @@ pub struct World {
 }
 
 impl World {
-    pub(crate) fn new(plan: &Plan, network: Network) -> Self {
+    pub(crate) fn new(plan: &Plan, networks: Vec<Network>) -> Self {
         let seat = SeatView {
             definition: None,
             state: StateName::Init,
@@ -136,7 +141,9 @@ impl World {
             hosts: programs.iter().map(host).collect(),
             programs,
             seats: vec![vec![seat; plan.instances.len()]; plan.hosts.len()],
-            network,
+            networks,
+            lans: plan.lans.clone(),
+            groups: plan.groups.clone(),
             client: vec![None; plan.instances.len()],
             definitions: plan.instances.iter().cloned().map(Rc::new).collect(),
             redefined: vec![None; plan.instances.len()],
@@ -148,6 +155,27 @@ impl World {
 
     pub fn instances(&self) -> usize {
         self.definitions.len()
+    }
+
+    /// The LAN of an instance.
+    pub fn network(&self, instance: usize) -> &Network {
+        &self.networks[self.lans[instance]]
+    }
+
+    /// The other instances of its sync group.
+    pub fn fellows(&self, instance: usize) -> impl Iterator<Item = usize> + '_ {
+        let group = self.groups.iter().find(|group| group.contains(&instance));
+        group.into_iter().flatten().copied().filter(move |other| *other != instance)
+    }
+
+    pub fn is_grouped(&self, instance: usize) -> bool {
+        self.fellows(instance).next().is_some()
+    }
+
+    /// Whether its group has no LAN on which somebody does not hear somebody.
+    pub fn is_torn(&self, instance: usize) -> bool {
+        let mut all = self.fellows(instance).chain([instance]);
+        all.any(|instance| !self.network(instance).is_whole())
     }
 
     pub fn seat(&self, host: usize, instance: usize) -> &SeatView {
@@ -181,12 +209,12 @@ impl World {
     /// Since when `master` is MASTER, alive, and within the hearing of `host`; `None` if it is not,
     /// or for so short that `host` may not have noticed.
     pub fn steady_since(&self, master: usize, host: usize, instance: usize) -> Option<Time> {
-        if !self.is_master(master, instance) || !self.network.connected(master, host) {
+        if !self.is_master(master, instance) || !self.network(instance).connected(master, host) {
             return None;
         }
         let paused = self.hosts[host].paused.unwrap_or(Time::ZERO);
         let since = self.seat(master, instance).since.max(self.hosts[master].since);
-        let since = since.max(self.network.since(master, host)).max(paused);
+        let since = since.max(self.network(instance).since(master, host)).max(paused);
         let noticed = self.longest_interval(instance) + self.reaction * 2;
         (self.now.since(since) > noticed).then_some(since)
     }
@@ -199,11 +227,11 @@ impl World {
     }
 
     /// Everybody a host can talk to and hear, itself included, over any number of others.
-    pub fn component(&self, host: usize) -> Vec<usize> {
+    pub fn component(&self, host: usize, instance: usize) -> Vec<usize> {
         let mut known = vec![host];
         let mut next = 0;
         while let Some(at) = known.get(next).copied() {
-            let new = self.others(at).filter(|other| self.network.connected(at, *other));
+            let new = self.others(at).filter(|other| self.network(instance).connected(at, *other));
             let new: Vec<_> = new.filter(|other| !known.contains(other)).collect();
             known.extend(new);
             next += 1;

@@ -93,6 +93,11 @@ fn false_masters_at_a_cold_start_are_seen() {
 }
 
 #[test]
+fn a_group_whose_members_do_not_follow_is_seen() {
+    assert_caught(Mutation::GroupNotFollowed, "group");
+}
+
+#[test]
 fn a_timer_that_never_fires_is_seen() {
     assert_caught(Mutation::DeadlinesForgotten, "vacancy");
 }

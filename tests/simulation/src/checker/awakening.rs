@@ -79,8 +79,8 @@ fn was_succeeded(world: &World, host: usize, instance: usize) -> bool {
         world.is_master(other, instance)
             && seat.since + waited < view.since
             && world.hosts[other].since + waited < view.since
-            && world.network.since(other, host) + waited < view.since
-            && world.network.connected(other, host)
+            && world.network(instance).since(other, host) + waited < view.since
+            && world.network(instance).connected(other, host)
     };
     world.lossless && !owner && !paused && world.others(host).any(known)
 }

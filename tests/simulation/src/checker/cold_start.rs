@@ -23,7 +23,7 @@ impl Checker for ColdStart {
         let unheard = matches!(reason, Reason::MasterSilent { master: None, .. });
         // keepalived does not say whom it heard.
         let since = world.seat(host, instance).former_since;
-        let clear = world.lossless && world.network.is_whole_since(since);
+        let clear = world.lossless && world.network(instance).is_whole_since(since);
         let silent = unheard && clear && world.is_vipfleet(host);
         let better = silent
             .then(|| world.others(host).find(|other| comes_first(world, *other, host, instance)))

@@ -65,8 +65,11 @@ fn is_promised(world: &World, instance: usize) -> bool {
 
 /// A router that has run for long enough to have taken over.
 fn successor(world: &World, instance: usize) -> Option<usize> {
-    let definition = &world.definitions[instance];
-    let enough = definition.longest_down() + Duration::from_millis(200) + world.netlink;
+    // A group waits for the slowest of its routers, and asks again after an interval.
+    let asks = world.longest_interval(instance) * u32::from(world.is_grouped(instance));
+    let all = world.fellows(instance).chain([instance]);
+    let down = all.map(|it| world.definitions[it].longest_down()).max().unwrap_or_default();
+    let enough = down + asks + Duration::from_millis(200) + world.netlink;
     (0..world.hosts.len()).find(|host| {
         let seat = world.seat(*host, instance);
         let ready = matches!(seat.state, StateName::Backup | StateName::Master);

@@ -48,7 +48,9 @@ impl Checker for Custodians {
                     self.unentitled[host][instance] = None;
                     continue;
                 }
-                let resigned = seat.state == StateName::Init;
+                // A router that follows its group into BACKUP resigns, too.
+                let follows = seat.state == StateName::Backup && world.is_grouped(instance);
+                let resigned = seat.state == StateName::Init || follows;
                 let holding = *self.unentitled[host][instance]
                     .get_or_insert(Holding { since: world.now, resigned });
                 // The promise is counted from when it began to apply.

@@ -55,7 +55,8 @@ fn pair(world: &World, instance: usize) -> Option<(usize, usize)> {
     let hosts = world.hosts.len();
     let masters = |from: usize| (from..hosts).filter(move |host| world.is_master(*host, instance));
     masters(0).find_map(|one| {
-        let other = masters(one + 1).find(|other| world.network.connected(one, *other))?;
+        let other =
+            masters(one + 1).find(|other| world.network(instance).connected(one, *other))?;
         Some((one, other))
     })
 }

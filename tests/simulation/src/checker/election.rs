@@ -18,7 +18,7 @@ impl Checker for Election {
             let mut judged = vec![false; world.hosts.len()];
             for host in 0..world.hosts.len() {
                 if !judged[host] {
-                    let component = world.component(host);
+                    let component = world.component(host, instance);
                     component.iter().for_each(|member| judged[*member] = true);
                     judge(world, instance, &component)?;
                 }
@@ -46,6 +46,11 @@ fn judge(world: &World, instance: usize, component: &[usize]) -> Result<(), Stri
             let what = format!("{} holds {:?}, not {due:?}", name(host), seat.custody);
             return Err(format!("{place}: {what} (it is {})", seat.state));
         }
+    }
+    // In a torn group nobody may lead who must obey on one of its LANs.
+    let torn = world.is_grouped(instance) && world.is_torn(instance);
+    if torn && masters.len() < 2 {
+        return Ok(());
     }
     let [master] = masters[..] else {
         return match (masters.is_empty(), fit.is_empty()) {

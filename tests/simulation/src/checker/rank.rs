@@ -7,7 +7,7 @@ use crate::plan::Action;
 use crate::world::{Status, World};
 use std::cmp::Reverse;
 use std::time::Duration;
-use vipfleet_vrrp::{StateName, Time};
+use vipfleet_vrrp::{Reason, StateName, Time};
 
 /// Skews this close may be decided by chance.
 const TOO_CLOSE: Duration = Duration::from_millis(6);
@@ -55,8 +55,10 @@ impl Checker for Rank {
 
     fn see(&mut self, world: &World, happening: &Happening<'_>) -> Result<(), String> {
         match *happening {
-            Happening::Changed { host, instance, .. } => {
+            Happening::Changed { host, instance, reason } => {
                 let verdict = match world.seat(host, instance).state {
+                    // Another of its group was elected: the order is that one's.
+                    _ if matches!(reason, Reason::Together(_)) => Ok(()),
                     StateName::Master => self.judge(world, host, instance),
                     StateName::Init | StateName::Fault | StateName::Backup => Ok(()),
                 };
@@ -120,7 +122,7 @@ impl Rank {
         let Some(departure) = self.departures[instance].take() else { return Ok(()) };
         let interval = world.longest_interval(instance);
         let all_know = departure.calm > interval * 2 + world.reaction * 2
-            && world.network.reaches(departure.master, winner);
+            && world.network(instance).reaches(departure.master, winner);
         if !all_know || !world.lossless || winner == departure.master {
             return Ok(());
         }
@@ -136,7 +138,7 @@ impl Rank {
             world.runs(host)
                 && seat.state == StateName::Backup
                 && world.now.since(seat.since) > interval * 2
-                && world.network.connected(host, winner)
+                && world.network(instance).connected(host, winner)
                 && seat.definition.as_ref() == Some(definition)
         };
         let place = |host: usize| {

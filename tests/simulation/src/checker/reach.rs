@@ -42,7 +42,7 @@ impl Checker for Reach {
         if to == StateName::Master {
             self.parted[host][instance] = false;
         } else if outranked && world.is_vipfleet(host) {
-            let known = |other: usize| world.network.reaches(host, other);
+            let known = |other: usize| world.network(instance).reaches(host, other);
             self.parted[host][instance] = world.others(host).all(known);
         }
         Ok(())

@@ -60,7 +60,7 @@ impl Checker for Usurper {
         let seat = world.seat(host, instance);
         let elected =
             seat.state == StateName::Master && !matches!(reason, Reason::Owner | Reason::Resumed);
-        if !elected || !world.lossless || !world.network.is_whole() {
+        if !elected || !world.lossless || !world.network(instance).is_whole() {
             return Ok(());
         }
         // keepalived takes any resignation for its master's, as the RFC has it.
@@ -101,7 +101,7 @@ impl Lower {
         // A rival of this moment has not been heard yet.
         let known = |other: &usize| {
             world.is_master(*other, instance)
-                && world.network.reaches(*other, host)
+                && world.network(instance).reaches(*other, host)
                 && world.now.since(world.seat(*other, instance).since) > world.reaction * 2
         };
         let masters = || world.others(host).filter(known).map(|it| (it, world.seat(it, instance)));

@@ -31,7 +31,9 @@ impl Checker for Vacancy {
         for instance in 0..world.instances() {
             for host in 0..world.hosts.len() {
                 let slot = &mut self.since[instance][host];
-                if !waits_in_vain(world, host, instance) {
+                // A group waits for whichever of its routers must still obey.
+                let mut group = world.fellows(instance).chain([instance]);
+                if !group.all(|instance| waits_in_vain(world, host, instance)) {
                     *slot = None;
                     continue;
                 }
@@ -63,13 +65,15 @@ impl Checker for Vacancy {
 fn waits_in_vain(world: &World, host: usize, instance: usize) -> bool {
     world.runs(host)
         && world.seat(host, instance).state == StateName::Backup
-        && world
-            .others(host)
-            .all(|other| !world.is_master(other, instance) || !world.network.reaches(other, host))
+        && world.others(host).all(|other| {
+            !world.is_master(other, instance) || !world.network(instance).reaches(other, host)
+        })
 }
 
 fn patience(world: &World, instance: usize) -> Duration {
     let definition = &world.definitions[instance];
     let adverts = world.longest_interval(instance) * u32::from(definition.down_adverts);
-    adverts + definition.longest_down() + world.reaction * 2
+    // Routers of a group ask again after an interval.
+    let asks = world.longest_interval(instance) * 2 * u32::from(world.is_grouped(instance));
+    adverts + definition.longest_down() + asks + world.reaction * 2
 }

@@ -15,14 +15,20 @@ pub(super) fn plan(seed: u64) -> Plan {
     let chance = &mut Chance::stream(seed, 0);
     let kind = KINDS[(seed % KINDS.len() as u64) as usize];
     let count = chance.pick(&[2, 2, 3, 3, 3, 4, 5]);
-    let mixed = chance.percent(25);
+    let grouped = chance.percent(20);
+    let mixed = chance.percent(25) && !grouped;
     // Hosts of one fleet start together, or one after the other.
     let spread = chance.pick(&[0, 20, 3000, 12_000]);
     let hosts: Vec<_> = (0..count).map(|index| host(chance, spread, mixed && index > 0)).collect();
     let interval = interval(chance);
-    let instances = chance.pick(&[1, 1, 2, 2, 3]);
-    let instances: Vec<_> =
+    let instances = if grouped { chance.pick(&[2, 2, 3]) } else { chance.pick(&[1, 1, 2, 2, 3]) };
+    let mut instances: Vec<_> =
         (0..instances).map(|number| definition(chance, number, count, interval)).collect();
+    let mut lans = vec![0; instances.len()];
+    if grouped {
+        join(chance, &mut instances);
+        lans[1] = chance.index(2);
+    }
     let weather = match kind {
         Kind::Network | Kind::Everything if chance.percent(60) => befall::weather(chance),
         _ => Weather::CALM,
@@ -33,6 +39,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         seed,
         kind,
         hosts,
+        lans,
+        groups: if grouped { vec![vec![0, 1]] } else { Vec::new() },
         instances,
         weather,
         steps: Vec::new(),
@@ -99,6 +107,28 @@ fn definition(chance: &mut Chance, number: u8, hosts: usize, interval: Duration)
         full_weight: chance.pick(&[0, 0, 0, 20]),
         priorities: priorities(chance, hosts),
     }
+}
+
+/// Makes a sync group of the first two: the same members in the same order, none equal.
+fn join(chance: &mut Chance, instances: &mut [Definition]) {
+    let mut taken = Vec::new();
+    for priority in instances[0].priorities.iter_mut().flatten() {
+        while taken.contains(priority) {
+            *priority = 1 + chance.below(254) as u8;
+        }
+        taken.push(*priority);
+    }
+    let first = instances[0].clone();
+    let second = &mut instances[1];
+    // What may differ in a group stays as it was drawn.
+    *second = Definition {
+        vrid: second.vrid,
+        addresses: second.addresses,
+        family: if first.version == Version::V3 { second.family } else { first.family },
+        takeover: second.takeover,
+        unicast: second.unicast,
+        ..first
+    };
 }
 
 /// Distinct, close together, equal, or with an owner; now and then a host is no member.

@@ -17,11 +17,13 @@ pub struct Step {
 pub enum Action {
     /// Hosts hear only those of their own group, for ever if `lasts` is `None`.
     Partition {
+        lan: usize,
         groups: Vec<u8>,
         lasts: Option<Duration>,
     },
     /// `host` hears nothing that `from` sends.
     Deaf {
+        lan: usize,
         host: usize,
         from: usize,
         lasts: Duration,
@@ -61,6 +63,7 @@ pub enum Action {
         lasts: Duration,
     },
     LinkDown {
+        lan: usize,
         host: usize,
         lasts: Duration,
     },
@@ -153,6 +156,11 @@ impl Action {
 }
 
 impl Change {
+    /// Whether all instances of a sync group must have the same, or an operator means them all.
+    pub(crate) fn is_of_group(self) -> bool {
+        !matches!(self, Self::Interval(_) | Self::Addresses(_) | Self::Password(_))
+    }
+
     pub(crate) fn apply(self, definition: &mut Definition) {
         match self {
             Self::Priority { host, to } => {

@@ -74,6 +74,7 @@ impl Simulation<'_> {
     fn send(&mut self, from: usize, instance: usize, destination: IpAddr, bytes: Rc<[u8]>) {
         self.adverts += 1;
         let family = self.plan.instances[instance].family;
+        let lan = self.world.lans[instance];
         let source = address(family, from);
         for to in self.world.others(from) {
             let theirs = address(family, to);
@@ -81,7 +82,9 @@ impl Simulation<'_> {
                 continue;
             }
             let envelope = Envelope { source, destination, ttl: 255 };
-            for at in self.world.network.arrivals(from, to, self.world.now).into_iter().flatten() {
+            for at in
+                self.world.networks[lan].arrivals(from, to, self.world.now).into_iter().flatten()
+            {
                 let (bytes, received) = (bytes.clone(), Time::ZERO);
                 let packet = Packet { instance, from, envelope, bytes, received };
                 self.schedule(at, Event::Arrive { to, packet });

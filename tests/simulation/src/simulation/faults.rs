@@ -18,9 +18,9 @@ impl Simulation<'_> {
             self.schedule(self.world.now + lasts, Event::Ends(number));
         }
         match &step.action {
-            Action::Partition { groups, .. } => self.partition(groups, Self::cut),
-            Action::Deaf { host, from, .. } => self.cut(*from, *host),
-            Action::Weather { weather, .. } => self.world.network.set_weather(*weather),
+            Action::Partition { lan, groups, .. } => self.partition(*lan, groups, Self::cut),
+            Action::Deaf { lan, host, from, .. } => self.cut(*lan, *from, *host),
+            Action::Weather { weather, .. } => self.set_weather(*weather),
             // Nothing can be done to a machine whose clock stands still but cut its power.
             Action::Kill { host, .. } if self.world.hosts[*host].status == Status::Paused => {}
             Action::Kill { host, .. } => self.kill(*host),
@@ -30,7 +30,7 @@ impl Simulation<'_> {
             Action::Pause { host, .. } | Action::Suspend { host, .. } => {
                 self.pass_into(*host, Status::Paused);
             }
-            Action::LinkDown { host, .. } => self.link(*host, true),
+            Action::LinkDown { lan, host, .. } => self.link(*lan, *host, true),
             Action::Fault { host, instance, .. } => {
                 self.tally(*host, *instance, |tally| tally.faults += 1);
             }
@@ -54,15 +54,15 @@ impl Simulation<'_> {
         let step = &plan.steps[number];
         self.trace.note(self.world.now, None, None, || format!("over: {:?}", step.action));
         match &step.action {
-            Action::Partition { groups, .. } => self.partition(groups, Self::mend),
-            Action::Deaf { host, from, .. } => self.mend(*from, *host),
-            Action::Weather { .. } => self.world.network.set_weather(self.usual_weather()),
+            Action::Partition { lan, groups, .. } => self.partition(*lan, groups, Self::mend),
+            Action::Deaf { lan, host, from, .. } => self.mend(*lan, *from, *host),
+            Action::Weather { .. } => self.set_weather(self.usual_weather()),
             Action::Kill { host, .. } | Action::PowerOff { host, .. } => self.boot(*host),
             Action::Freeze { host, .. } => self.come_back(*host, Status::Frozen),
             Action::Stall { host, .. } => self.come_back(*host, Status::Stalled),
             Action::Pause { host, .. } => self.wakes_up(*host, false),
             Action::Suspend { host, .. } => self.wakes_up(*host, true),
-            Action::LinkDown { host, .. } => self.link(*host, false),
+            Action::LinkDown { lan, host, .. } => self.link(*lan, *host, false),
             Action::Fault { host, instance, .. } => {
                 self.tally(*host, *instance, |tally| tally.faults -= 1);
             }
@@ -91,55 +91,78 @@ impl Simulation<'_> {
 
     pub(super) fn checks_spoke(&mut self, host: usize) {
         for instance in 0..self.world.instances() {
-            self.tally(host, instance, |tally| tally.booting = 0);
+            self.tally_alone(host, instance, |tally| tally.booting = 0);
         }
     }
 
-    fn partition(&mut self, groups: &[u8], change: fn(&mut Self, usize, usize)) {
+    fn partition(&mut self, lan: usize, groups: &[u8], change: fn(&mut Self, usize, usize, usize)) {
         for from in 0..groups.len() {
             for to in self.world.others(from) {
                 if groups[from] != groups[to] {
-                    change(self, from, to);
+                    change(self, lan, from, to);
                 }
             }
         }
     }
 
-    fn cut(&mut self, from: usize, to: usize) {
+    fn cut(&mut self, lan: usize, from: usize, to: usize) {
         self.world.version += 1;
-        self.world.network.cut(from, to, self.world.now);
+        self.world.networks[lan].cut(from, to, self.world.now);
     }
 
-    fn mend(&mut self, from: usize, to: usize) {
+    fn mend(&mut self, lan: usize, from: usize, to: usize) {
         self.world.version += 1;
-        self.world.network.mend(from, to, self.world.now);
+        self.world.networks[lan].mend(from, to, self.world.now);
     }
 
-    fn link(&mut self, host: usize, goes_down: bool) {
+    fn link(&mut self, lan: usize, host: usize, goes_down: bool) {
         for other in self.world.others(host) {
             let change = if goes_down { Self::cut } else { Self::mend };
-            change(self, host, other);
-            change(self, other, host);
+            change(self, lan, host, other);
+            change(self, lan, other, host);
         }
-        for instance in 0..self.world.instances() {
-            self.tally(host, instance, |tally| match goes_down {
-                true => tally.links_down += 1,
-                false => tally.links_down -= 1,
-            });
+        let on_it = |instance: &usize| self.world.lans[*instance] == lan;
+        for instance in (0..self.world.instances()).filter(on_it).collect::<Vec<_>>() {
+            let count = |links: &mut u32| match goes_down {
+                true => *links += 1,
+                false => *links -= 1,
+            };
+            // A fault of one is a fault of all: the host says so in the others' health.
+            for other in self.world.fellows(instance).collect::<Vec<_>>() {
+                self.tally_alone(host, other, |tally| count(&mut tally.links_of_others));
+            }
+            self.tally_alone(host, instance, |tally| count(&mut tally.links_down));
         }
     }
 
+    /// The instances of a group track the same checks.
     fn tally(&mut self, host: usize, instance: usize, change: impl Fn(&mut Tally)) {
+        for instance in self.plan.fellows(instance) {
+            self.tally_alone(host, instance, &change);
+        }
+    }
+
+    fn tally_alone(&mut self, host: usize, instance: usize, change: impl Fn(&mut Tally)) {
         change(&mut self.hosts[host].seats[instance].tally);
         self.order(host, Order::Refresh(instance));
     }
 
     fn drain(&mut self, host: usize, instance: usize, drained: bool) {
-        self.hosts[host].seats[instance].drained = drained;
-        self.order(host, Order::Bring(instance));
+        for instance in self.plan.fellows(instance) {
+            self.hosts[host].seats[instance].drained = drained;
+            self.order(host, Order::Bring(instance));
+        }
     }
 
     fn redefine(&mut self, instance: usize, change: Change, delays: &[Duration]) {
+        let fellows = match change.is_of_group() {
+            true => self.plan.fellows(instance),
+            false => vec![instance],
+        };
+        fellows.into_iter().for_each(|instance| self.redefine_alone(instance, change, delays));
+    }
+
+    fn redefine_alone(&mut self, instance: usize, change: Change, delays: &[Duration]) {
         let mut definition = (*self.world.definitions[instance]).clone();
         change.apply(&mut definition);
         let definition = Rc::new(definition);

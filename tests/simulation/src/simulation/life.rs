@@ -19,7 +19,10 @@ impl Simulation<'_> {
         self.world.hosts[host].kernel_runs = true;
         let pending = self.plan.hosts[host].pending;
         let instances = 0..self.world.instances();
-        let resumes: Vec<_> = instances.map(|instance| self.may_resume(host, instance)).collect();
+        let all_may = |instance: usize| {
+            self.plan.fellows(instance).into_iter().all(|it| self.may_resume(host, it))
+        };
+        let resumes: Vec<_> = instances.map(all_may).collect();
         for (instance, resumes) in resumes.iter().enumerate() {
             self.hosts[host].seats[instance].tally.booting = u32::from(!pending.is_zero());
             let seat = &mut self.world.seats[host][instance];

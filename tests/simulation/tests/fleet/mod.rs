@@ -38,6 +38,8 @@ pub(crate) fn fleet(seed: u64, takeover: Takeover, interval: Duration, prioritie
         kind: Kind::Network,
         hosts: priorities.iter().map(host).collect(),
         instances: vec![definition],
+        lans: vec![0],
+        groups: Vec::new(),
         weather: Weather::CALM,
         steps: Vec::new(),
         active: Duration::ZERO,

@@ -164,7 +164,7 @@ fn service(chance: &mut Chance, plan: &Plan, lasts: Duration) -> Option<Action> 
         0 | 1 => Action::Fault { host, instance, lasts },
         2 | 3 => Action::Weaken { host, instance, by: weight(chance), lasts },
         4 => Action::Unsure { host, instance, lasts },
-        _ => Action::LinkDown { host, lasts },
+        _ => Action::LinkDown { lan: plan.lans[instance], host, lasts },
     })
 }
 
@@ -186,16 +186,17 @@ fn host(chance: &mut Chance, plan: &Plan, lasts: Duration) -> Option<Action> {
 
 fn network(chance: &mut Chance, plan: &Plan, lasts: Duration) -> Option<Action> {
     let hosts = plan.hosts.len();
+    let lan = chance.index(plan.lan_count());
     Some(match chance.below(5) {
         0 | 1 => {
             let groups = (0..hosts).map(|_| chance.below(2) as u8).collect();
             let for_ever = chance.percent(10);
-            Action::Partition { groups, lasts: (!for_ever).then_some(lasts) }
+            Action::Partition { lan, groups, lasts: (!for_ever).then_some(lasts) }
         }
         2 | 3 => {
             let host = chance.index(hosts);
             let from = (host + 1 + chance.index(hosts - 1)) % hosts;
-            Action::Deaf { host, from, lasts }
+            Action::Deaf { lan, host, from, lasts }
         }
         _ => Action::Weather { weather: weather(chance), lasts },
     })
