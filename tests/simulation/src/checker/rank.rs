@@ -71,7 +71,10 @@ impl Checker for Rank {
                 verdict
             }
             Happening::Status { host } => {
-                let gone = world.hosts[host].status != Status::Running;
+                // One that stood still before it died left earlier.
+                let view = &world.hosts[host];
+                let stood_still = view.status == Status::Down && view.died != Some(world.now);
+                let gone = view.status != Status::Running && !stood_still;
                 let calm = world.now > self.disturbed;
                 if !gone || !calm {
                     self.disturb(world);
@@ -139,6 +142,7 @@ impl Rank {
                 && seat.state == StateName::Backup
                 && world.now.since(seat.since) > interval * 2
                 && world.network(instance).connected(host, winner)
+                && world.network(instance).reaches(departure.master, host)
                 && seat.definition.as_ref() == Some(definition)
         };
         let place = |host: usize| {
