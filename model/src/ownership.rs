@@ -14,7 +14,8 @@
 //!   time to report;
 //! * `ok`: one member has it, and every other stands ready.
 //!
-//! An instance is as healthy as its worst address. Absent: clocks; the server says who is silent.
+//! An instance is as healthy as its worst address. In an election without addresses the same is said of
+//! the mastership, by the states that members report. Absent: clocks; the server says who is silent.
 
 use crate::instance::{Instance, Member};
 use crate::name::Name;
@@ -24,6 +25,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 mod verdict;
+
+use verdict::Prize;
 
 /// Health of an address or an instance, the better first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -164,8 +167,9 @@ impl InstanceStatus {
         let members = members.collect::<Vec<_>>();
         let problems = verdict::problems(&members);
         let judged = spec.virtual_addresses.iter().map(|vip| {
-            let owners = verdict::owners(&members, vip.ip());
-            let health = verdict::health(&members, vip.ip(), &owners, &problems);
+            let prize = Prize::Address(vip.ip());
+            let owners = verdict::owners(&members, prize);
+            let health = verdict::health(&members, prize, &owners, &problems);
             AddressStatus { address: vip.ip(), owner: only(&owners), owners, health }
         });
         let addresses = judged.collect::<Vec<_>>();
@@ -175,6 +179,13 @@ impl InstanceStatus {
                 owners.push(member.node.clone());
             }
         }
+        let mut health = addresses.iter().map(|it| it.health).max().unwrap_or(Health::Unknown);
+        let mut problems = verdict::explain(problems, &addresses);
+        if spec.virtual_addresses.is_empty() {
+            owners = verdict::owners(&members, Prize::Mastership);
+            health = verdict::health(&members, Prize::Mastership, &owners, &problems);
+            problems.splice(0..0, verdict::explain_election(health, &owners));
+        }
         Self {
             name: name.clone(),
             virtual_router_id: spec.virtual_router_id,
@@ -183,8 +194,8 @@ impl InstanceStatus {
             revision,
             owner: only(&owners),
             owners,
-            health: addresses.iter().map(|it| it.health).max().unwrap_or(Health::Unknown),
-            problems: verdict::explain(problems, &addresses),
+            health,
+            problems,
             addresses,
             members,
         }

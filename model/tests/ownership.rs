@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vipfleet_model::definition::Definition;
 use vipfleet_model::document::parse;
-use vipfleet_model::instance::Instance;
+use vipfleet_model::instance::{Family, Instance};
 use vipfleet_model::ownership::{Evidence, Generations, Health, InstanceStatus, Link};
 use vipfleet_model::report::{AddressReport, InstanceReport, InstanceState};
 use vipfleet_model::{Name, VirtualAddress};
@@ -210,4 +210,42 @@ fn waiting_is_for_members_that_are_silent_unsettled_or_behind() {
 fn json_has_the_field_names_that_scripts_rely_on() {
     let status = status(&[says(Master), says(Backup).over(Link::Silent)]);
     insta::assert_snapshot!(serde_json::to_string_pretty(&status).unwrap());
+}
+
+/// An election without addresses: nothing of it is in any kernel.
+fn election(members: [InstanceState; 2]) -> InstanceStatus {
+    let spec = Instance {
+        election_only: Some(Family::Ipv4),
+        ..Instance::new(51, Vec::new(), spec().members)
+    };
+    let bare = |state| says(state).but(|it| it.addresses.clear());
+    status_of(&spec, &members.map(bare))
+}
+
+#[test]
+fn the_owner_of_an_election_without_addresses_is_its_one_master() {
+    let sound = election([Master, Backup]);
+    assert_eq!((sound.health, sound.owner.clone()), (Health::Ok, Some(name("lb1"))));
+    assert!(sound.problems.is_empty() && sound.addresses.is_empty());
+    let two = election([Master, Master]);
+    assert_eq!((two.health, two.owner.clone()), (Health::TwoOwners, None));
+    assert_eq!(two.problems, ["lb1 and lb2 are both MASTER"]);
+    let none = election([Backup, Backup]);
+    assert_eq!(none.health, Health::NoOwner);
+    assert_eq!(none.problems, ["no member is MASTER"]);
+    let faulty = election([Fault, Master]);
+    assert_eq!((faulty.health, faulty.owner), (Health::Degraded, Some(name("lb2"))));
+}
+
+#[test]
+fn an_election_of_which_a_member_says_nothing_may_have_a_master() {
+    let spec = Instance {
+        election_only: Some(Family::Ipv4),
+        ..Instance::new(51, Vec::new(), spec().members)
+    };
+    let backup = says(Backup).but(|it| it.addresses.clear());
+    let silent = says(Backup).over(Link::Silent);
+    let status = status_of(&spec, &[backup, silent]);
+    assert_eq!((status.health, status.owner), (Health::Unknown, None));
+    assert_eq!(status.problems[0], "nobody who reports is MASTER");
 }

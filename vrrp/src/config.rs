@@ -151,6 +151,17 @@ pub enum Takeover {
     Fast,
 }
 
+/// What the adverts of an instance are about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// At least one virtual address (RFC 9568 §5.2.5).
+    #[default]
+    Addresses,
+    /// Who is MASTER and nothing else: a count of zero, as keepalived's `no_virtual_ipaddress`
+    /// has it. No RFC knows it, so that a router takes it from peers only when it is so itself.
+    Election,
+}
+
 /// Who decides that this router becomes MASTER.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Election {
@@ -209,6 +220,7 @@ pub struct Config {
     pub family: Family,
     /// Advertised addresses, in the order they go on the wire.
     pub addresses: Vec<IpAddr>,
+    pub content: Content,
     /// Own advertisement interval.
     pub interval: Duration,
     /// Base priority of this router.

@@ -27,8 +27,8 @@ pub mod trailer;
 mod warnings;
 
 pub use config::{
-    Announcements, Authentication, ChecksumForm, Config, ConfigError, Destination, Election,
-    Family, Member, Preemption, Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, ConfigError, Content, Destination,
+    Election, Family, Member, Preemption, Priority, Takeover, Version, Vrid,
 };
 pub use encode::Message;
 pub use group::Follow;

@@ -159,7 +159,7 @@ pub enum Discard {
     Checksum,
     /// An interval of zero.
     IntervalZero,
-    /// No address at all (RFC 9568 §5.2.5).
+    /// No address at all (RFC 9568 §5.2.5), and the instance is no election without any.
     NoAddresses,
     /// The other version than configured.
     VersionMismatch,

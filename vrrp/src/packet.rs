@@ -1,6 +1,6 @@
 //! The advert on the wire, received (RFC 9568 §5 and §7.1, RFC 3768 §5 and §7.1). Bytes in,
 //! meaning or a counted [`Discard`] out; what only a configured router can judge (VRID, version,
-//! authentication, interval, membership) is left to [`crate::Router`]. Sending: [`crate::encode`].
+//! authentication, interval, membership, an advert without addresses) is left to [`crate::Router`]. Sending: [`crate::encode`].
 
 use crate::checksum;
 use crate::config::{Authentication, ChecksumForm, Family, Version, Vrid};
@@ -121,10 +121,6 @@ pub fn parse(envelope: Envelope, message: &[u8]) -> Result<Advertisement<'_>, Di
         .or_else(|| verify(version, envelope, with_trailer?))
         .ok_or(Discard::Checksum)?;
     let vrid = Vrid::new(vrid).ok_or(Discard::VridZero)?;
-    // RFC 9568 §5.2.5: an advert without an address is ignored.
-    if count == 0 {
-        return Err(Discard::NoAddresses);
-    }
     let (interval, authentication) = match version {
         // RFC 3768 §5.3.6 and §5.3.7: authentication type, then whole seconds.
         Version::V2 => {

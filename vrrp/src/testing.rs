@@ -1,8 +1,8 @@
 //! A plain instance for unit tests: VRID 51 at 10.0.0.x, v3, one second.
 
 use crate::config::{
-    Announcements, Authentication, ChecksumForm, Config, Destination, Election, Family, Member,
-    Preemption, Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
+    Member, Preemption, Priority, Takeover, Version, Vrid,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub(crate) fn config() -> Config {
         startup_delay: Duration::ZERO,
         recover_delay: Duration::ZERO,
         takeover: Takeover::Rfc,
+        content: Content::Addresses,
         election: Election::Alone,
         down_adverts: 3,
         authentication: Authentication::None,

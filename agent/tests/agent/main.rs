@@ -7,6 +7,7 @@ mod adverts;
 mod assigned;
 mod cached;
 mod change;
+mod following;
 mod group;
 mod lab;
 mod life;

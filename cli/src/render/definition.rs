@@ -62,6 +62,7 @@ impl Listed for StoredDefinition {
             Definition::Instance { spec, .. } => {
                 let join = |words: Vec<String>| words.join(", ");
                 let vips = spec.virtual_addresses.iter().map(ToString::to_string).collect();
+                let vips = if spec.election_only.is_some() { vec!["-".to_owned()] } else { vips };
                 let nodes = spec.members.iter().map(|it| it.node.to_string()).collect();
                 format!("{} on {}", join(vips), join(nodes))
             }

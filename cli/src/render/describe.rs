@@ -2,7 +2,7 @@
 
 use super::age::age;
 use super::check::{CheckOnNode, probe};
-use super::instance::{owners, priority, state};
+use super::instance::{owners, priority, state, vips};
 use super::node;
 use super::revision::Revision;
 use super::table::{Cell, Tone, cell, check_status, health, plain, rows, state_tone, table};
@@ -65,7 +65,7 @@ impl View for InstanceStory {
             let facts = vec![
                 vec![plain("Health"), health(status.health)],
                 vec![plain("Owner"), owners(&status.owners, status.health)],
-                vec![plain("VIPs"), plain(status.virtual_addresses.join("\n"))],
+                vec![plain("VIPs"), plain(vips(&status.virtual_addresses))],
                 vec![plain("VRID"), plain(status.virtual_router_id)],
                 vec![plain("Revision"), plain(self.revision)],
             ];

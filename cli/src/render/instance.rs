@@ -22,7 +22,7 @@ impl Listed for InstanceStatus {
     fn row(&self, look: &Look) -> Vec<Cell> {
         let mut row = vec![
             cell(Tone::Strong, self.name.as_str()),
-            plain(self.virtual_addresses.join("\n")),
+            plain(vips(&self.virtual_addresses)),
             owners(&self.owners, self.health),
             health(self.health),
             plain(lines(&self.members, member)),
@@ -106,4 +106,9 @@ pub(crate) fn owner_reason(status: &InstanceStatus) -> &str {
     let owner = status.owner.as_ref();
     let member = status.members.iter().find(|member| Some(&member.node) == owner);
     member.map_or("", |member| member.reason.as_str())
+}
+
+/// One a line; `-` in an election without addresses.
+pub(super) fn vips(addresses: &[String]) -> String {
+    if addresses.is_empty() { "-".to_owned() } else { addresses.join("\n") }
 }

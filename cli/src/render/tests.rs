@@ -113,6 +113,17 @@ fn only_what_changed_is_added_where_nothing_can_be_drawn_over() {
 }
 
 #[test]
+fn an_election_without_addresses_has_a_row_with_a_dash() {
+    let mut status = fleet().instances.remove(0);
+    status.virtual_addresses.clear();
+    status.addresses.clear();
+    let text = shown(&List { items: vips(&[status.clone()]) });
+    assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("-  ")), "{text}");
+    let text = shown(&List { items: vec![status] });
+    assert!(text.lines().nth(1).is_some_and(|line| line.contains(" -  ")), "{text}");
+}
+
+#[test]
 fn json_of_a_vip_has_the_fields_that_scripts_rely_on() {
     let vip = vips(&fleet().instances).remove(0);
     assert_snapshot!(serde_json::to_string_pretty(&vip).unwrap());

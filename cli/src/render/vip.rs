@@ -1,4 +1,5 @@
-//! `get vips` and the heart of `status`: one row an address, the worst first.
+//! `get vips` and the heart of `status`: one row an address, the worst first; an election without
+//! addresses has one row.
 
 use super::age::age;
 use super::instance::{master_since, owner_reason, owners};
@@ -8,13 +9,14 @@ use crate::output::Look;
 use serde::Serialize;
 use std::net::IpAddr;
 use vipfleet_model::Name;
-use vipfleet_model::ownership::{Health, InstanceStatus};
+use vipfleet_model::ownership::{AddressStatus, Health, InstanceStatus};
 
-/// One virtual address.
+/// One virtual address, or the mastership of an election without any.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Vip {
-    pub(crate) address: IpAddr,
+    /// `null` in an election without addresses.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) instance: Name,
     pub(crate) virtual_router_id: u8,
     pub(crate) owner: Option<Name>,
@@ -28,7 +30,7 @@ pub(crate) struct Vip {
     pub(crate) problems: Vec<String>,
     /// The instance's first address, where the table says what concerns them all.
     #[serde(skip)]
-    first: IpAddr,
+    first: Option<IpAddr>,
     /// How many of the problems are the whole instance's; they come last.
     #[serde(skip)]
     general: usize,
@@ -41,29 +43,54 @@ pub(crate) fn vips(instances: &[InstanceStatus]) -> Vec<Vip> {
     vips
 }
 
-fn of_instance(status: &InstanceStatus) -> impl Iterator<Item = Vip> {
+fn of_instance(status: &InstanceStatus) -> Vec<Vip> {
+    if status.addresses.is_empty() {
+        return vec![election(status)];
+    }
     let about = |problem: &str, address: &IpAddr| {
         problem.split(' ').next() == Some(address.to_string().as_str())
     };
     let is_general =
         move |problem: &&String| !status.addresses.iter().any(|it| about(problem, &it.address));
-    status.addresses.iter().map(move |judged| {
+    let of_address = |judged: &AddressStatus| {
         let own = status.problems.iter().filter(|problem| about(problem, &judged.address));
         let general = status.problems.iter().filter(is_general);
         Vip {
-            address: judged.address,
+            address: Some(judged.address),
             instance: status.name.clone(),
             virtual_router_id: status.virtual_router_id,
             owner: judged.owner.clone(),
             owners: judged.owners.clone(),
             health: judged.health,
-            since: judged.owner.as_ref().and_then(|_| master_since(status)).map(str::to_owned),
+            since: since(judged.owner.as_ref(), status),
             reason: owner_reason(status).to_owned(),
             general: general.clone().count(),
             problems: own.chain(general).cloned().collect(),
-            first: status.addresses[0].address,
+            first: status.addresses.first().map(|it| it.address),
         }
-    })
+    };
+    status.addresses.iter().map(of_address).collect()
+}
+
+fn since(owner: Option<&Name>, status: &InstanceStatus) -> Option<String> {
+    owner.and_then(|_| master_since(status)).map(str::to_owned)
+}
+
+/// The row of an instance without addresses: all its problems are its own.
+fn election(status: &InstanceStatus) -> Vip {
+    Vip {
+        address: None,
+        instance: status.name.clone(),
+        virtual_router_id: status.virtual_router_id,
+        owner: status.owner.clone(),
+        owners: status.owners.clone(),
+        health: status.health,
+        since: since(status.owner.as_ref(), status),
+        reason: owner_reason(status).to_owned(),
+        general: 0,
+        problems: status.problems.clone(),
+        first: None,
+    }
 }
 
 impl Vip {
@@ -78,7 +105,7 @@ impl Vip {
             return plain(self.problems.join("\n"));
         }
         let mut lines = self.problems[..own].to_vec();
-        lines.push(format!("same as {}", self.first));
+        lines.push(format!("same as {}", shown(self.first)));
         if own == 0 { faint(lines.join("\n")) } else { plain(lines.join("\n")) }
     }
 }
@@ -99,7 +126,7 @@ impl Listed for Vip {
         let urgent = self.health >= Health::NoOwner;
         let vip = if urgent { Tone::Bad } else { Tone::Strong };
         let mut row = vec![
-            cell(vip, self.address.to_string()),
+            cell(vip, shown(self.address)),
             plain(&self.instance),
             owners(&self.owners, self.health),
             health(self.health),
@@ -113,6 +140,10 @@ impl Listed for Vip {
     }
 
     fn name(&self) -> String {
-        self.address.to_string()
+        self.address.map_or_else(|| self.instance.to_string(), |it| it.to_string())
     }
+}
+
+fn shown(address: Option<IpAddr>) -> String {
+    address.map_or_else(|| "-".to_owned(), |address| address.to_string())
 }

@@ -31,6 +31,8 @@ pub enum EngineConfigError {
     Key(#[source] InvalidKey),
     #[error("virtualAddresses is empty: takes at least one address")]
     NoAddress,
+    #[error("virtualAddresses: an election without addresses has some")]
+    AddressesOfElection,
     #[error("virtualAddresses: {0} is not of the family of the first address")]
     Family(IpAddr),
 }
@@ -43,7 +45,7 @@ impl EngineConfigError {
             Self::Version(_) => "version",
             Self::Priority => "priority",
             Self::KeyId | Self::Key(_) => "authentication",
-            Self::NoAddress | Self::Family(_) => "virtualAddresses",
+            Self::NoAddress | Self::AddressesOfElection | Self::Family(_) => "virtualAddresses",
         }
     }
 }
@@ -52,8 +54,12 @@ impl AssignedInstance {
     /// What the engine runs. Intervals and counts are checked by the engine itself.
     pub fn engine_config(&self) -> Result<engine::Config, EngineConfigError> {
         let addresses = self.virtual_addresses.iter().map(|it| it.ip()).collect::<Vec<_>>();
-        let first = addresses.first().ok_or(EngineConfigError::NoAddress)?;
-        let family = engine::Family::of(*first);
+        let family = match (self.election_only, addresses.first()) {
+            (None, None) => return Err(EngineConfigError::NoAddress),
+            (None, Some(first)) => engine::Family::of(*first),
+            (Some(family), None) => family.into(),
+            (Some(_), Some(_)) => return Err(EngineConfigError::AddressesOfElection),
+        };
         if let Some(other) = addresses.iter().find(|it| engine::Family::of(**it) != family) {
             return Err(EngineConfigError::Family(*other));
         }
@@ -81,6 +87,10 @@ impl AssignedInstance {
                 Takeover::Fast => engine::Takeover::Fast,
             },
             // Which group it is in, if any, its assignment says.
+            content: match self.election_only {
+                None => engine::Content::Addresses,
+                Some(_) => engine::Content::Election,
+            },
             election: engine::Election::Alone,
             down_adverts: self.down_adverts,
             authentication: match &self.authentication {

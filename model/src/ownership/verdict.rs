@@ -5,30 +5,47 @@ use crate::name::Name;
 use crate::report::InstanceState;
 use std::net::IpAddr;
 
-/// Members with the address, those that hand over left out. An external one counts when its
+/// What one member of an instance has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Prize {
+    /// In its kernel.
+    Address(IpAddr),
+    /// By its own word: an election without addresses leaves nothing to look at.
+    Mastership,
+}
+
+/// Members with the prize, those that hand over left out. An external one counts when its
 /// adverts are heard.
-pub(super) fn owners(members: &[MemberStatus], address: IpAddr) -> Vec<Name> {
+pub(super) fn owners(members: &[MemberStatus], prize: Prize) -> Vec<Name> {
     let owns = |it: &&MemberStatus| match it.external {
         true => it.state == InstanceState::Master,
-        false => has(it, address) && !it.holding,
+        false => has(it, prize) && !it.holding,
     };
     members.iter().filter(owns).map(|it| it.node.clone()).collect()
 }
 
-fn has(member: &MemberStatus, address: IpAddr) -> bool {
-    member.addresses.iter().any(|it| it.address == address && it.in_kernel)
+fn has(member: &MemberStatus, prize: Prize) -> bool {
+    match prize {
+        Prize::Address(address) => {
+            member.addresses.iter().any(|it| it.address == address && it.in_kernel)
+        }
+        Prize::Mastership => member.state == InstanceState::Master,
+    }
 }
 
 pub(super) fn health(
     members: &[MemberStatus],
-    address: IpAddr,
+    prize: Prize,
     owners: &[Name],
     problems: &[String],
 ) -> Health {
-    let held = members.iter().any(|it| it.holding && has(it, address));
+    let held = members.iter().any(|it| it.holding && has(it, prize));
     // An external member that is not heard as master may still be one that nobody hears; an
     // agent that has not taken a new address yet says nothing about it.
-    let mute = |it: &MemberStatus| !it.addresses.iter().any(|it| it.address == address);
+    let mute = |it: &MemberStatus| match prize {
+        Prize::Address(address) => !it.addresses.iter().any(|it| it.address == address),
+        Prize::Mastership => it.state == InstanceState::Unknown,
+    };
     let awaited = members.iter().any(|it| it.link == Link::Awaited && !it.external);
     match owners {
         [_, _, ..] => Health::TwoOwners,
@@ -95,4 +112,17 @@ pub(super) fn explain(problems: Vec<String>, addresses: &[AddressStatus]) -> Vec
         Health::Ok | Health::Degraded | Health::Unknown => None,
     };
     addresses.iter().filter_map(line).chain(problems).collect()
+}
+
+/// What is wrong with an election without addresses.
+pub(super) fn explain_election(health: Health, owners: &[Name]) -> Option<String> {
+    match health {
+        Health::TwoOwners => {
+            let owners = owners.iter().map(Name::as_str).collect::<Vec<_>>();
+            Some(format!("{} are both MASTER", owners.join(" and ")))
+        }
+        Health::NoOwner => Some("no member is MASTER".to_owned()),
+        Health::Unknown if owners.is_empty() => Some("nobody who reports is MASTER".to_owned()),
+        Health::Ok | Health::Degraded | Health::Unknown => None,
+    }
 }

@@ -3,7 +3,7 @@
 use super::address::{is_link_local, unusable};
 use super::desk::Desk;
 use super::names::interface_trouble;
-use crate::instance::{Instance, Member, Transport};
+use crate::instance::{Family, Instance, Member, Transport};
 use std::collections::BTreeMap;
 
 pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
@@ -82,10 +82,10 @@ fn one(desk: &mut Desk<'_>, path: &str, member: &Member, spec: &Instance) {
         let message = format!("{address} is {what}");
         desk.error("address-unusable", &path, message, "write the host's own address");
     }
-    let Some(vip) = spec.virtual_addresses.first() else {
+    let Some(family) = spec.family() else {
         return;
     };
-    if vip.ip().is_ipv4() != address.is_ipv4() {
+    if family != Family::of(address) {
         let message = format!("{address} is not of the family of the virtual addresses");
         let remedy = "adverts go out from an address of the same family";
         desk.error("member-address-family", path, message, remedy);

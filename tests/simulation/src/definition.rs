@@ -5,7 +5,7 @@ use crate::plan::Program;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Announcements, Authentication, ChecksumForm, Config, Destination, Election, Family, Member,
+    Announcements, Authentication, ChecksumForm, Config, Destination, Content, Election, Family, Member,
     Pace, Preemption, Priority, Takeover, Version, Vrid,
 };
 
@@ -125,6 +125,7 @@ impl Definition {
             startup_delay: self.startup_delay,
             recover_delay: self.recover_delay,
             takeover: self.takeover,
+            content: Content::Addresses,
             election: Election::Alone,
             down_adverts: self.down_adverts,
             authentication,

@@ -1,6 +1,6 @@
 //! What the engine refuses to run. The definitions' validation says it first and better.
 
-use super::{Authentication, Config, Family, Version};
+use super::{Authentication, Config, Content, Family, Version};
 use crate::trailer::Keyring;
 use std::fmt;
 use std::net::IpAddr;
@@ -26,10 +26,11 @@ impl Config {
         if !(2..=10).contains(&self.down_adverts) {
             return Err(ConfigError::DownAdverts(self.down_adverts));
         }
-        match self.addresses.len() {
-            0 => return Err(ConfigError::NoAddress),
-            1..=255 => {}
-            count => return Err(ConfigError::TooManyAddresses(count)),
+        match (self.content, self.addresses.len()) {
+            (Content::Addresses, 0) => return Err(ConfigError::NoAddress),
+            (Content::Addresses, 1..=255) | (Content::Election, 0) => {}
+            (Content::Addresses, count) => return Err(ConfigError::TooManyAddresses(count)),
+            (Content::Election, _) => return Err(ConfigError::AddressesOfElection),
         }
         match self.addresses.iter().find(|address| Family::of(**address) != self.family) {
             Some(stray) => Err(ConfigError::FamilyOfAddress(*stray)),
@@ -91,6 +92,8 @@ pub enum ConfigError {
     DownAdverts(u8),
     /// RFC 9568 §5.2.5: an advert carries at least one address.
     NoAddress,
+    /// An election without addresses has one.
+    AddressesOfElection,
     /// [`crate::Input::Reconfigure`] with another VRID or family: that is another router.
     Identity,
 }
@@ -117,6 +120,7 @@ impl fmt::Display for ConfigError {
             Self::KeyLength(id) => write!(f, "key {id} has not 32 to 64 bytes"),
             Self::DownAdverts(count) => write!(f, "down adverts {count}: takes 2 to 10"),
             Self::NoAddress => f.write_str("no address: an advert carries at least one"),
+            Self::AddressesOfElection => f.write_str("an election without addresses has addresses"),
             Self::Identity => f.write_str("another VRID or family makes another router"),
         }
     }

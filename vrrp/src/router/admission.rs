@@ -2,7 +2,7 @@
 //! of those that do not, or that count but differ.
 
 use super::Router;
-use crate::config::{Destination, Version};
+use crate::config::{Content, Destination, Version};
 use crate::coordinated::{From, Proof};
 use crate::output::{Discard, Warning};
 use crate::packet::{Advertisement, TTL};
@@ -16,6 +16,10 @@ impl Router {
         source: IpAddr,
         advert: &Advertisement<'_>,
     ) -> Result<(), Discard> {
+        // RFC 9568 §5.2.5: an advert without an address is ignored; an election has none.
+        if advert.addresses().len() == 0 && self.config.content == Content::Addresses {
+            return Err(Discard::NoAddresses);
+        }
         if self.primary == Some(source) {
             return Err(Discard::OwnAddress);
         }

@@ -6,7 +6,8 @@ use crate::fixture;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Advertisement, Authentication, ChecksumForm, Discard, Envelope, Message, Version, Vrid, parse,
+    Advertisement, Authentication, ChecksumForm, Config, Content, Discard, Envelope, Family, Input,
+    Message, Output, Router, Time, Version, Vrid, parse,
 };
 
 const VRID: u8 = 51;
@@ -174,9 +175,43 @@ fn a_virtual_router_has_an_identifier_from_one_to_255() {
 #[test]
 fn an_advert_without_an_address_is_ignored() {
     for kind in KINDS {
-        let bytes = advert_of(kind, &[]);
-        assert_eq!(judged(kind, &bytes), Err(Discard::NoAddresses), "{kind:?}");
+        let counted = heard_without_addresses(kind, Content::Addresses);
+        assert_eq!(counted, Some(Discard::NoAddresses), "{kind:?}");
     }
+}
+
+#[test]
+fn an_election_without_addresses_hears_adverts_that_carry_none() {
+    for kind in KINDS {
+        assert_eq!(heard_without_addresses(kind, Content::Election), None, "{kind:?}");
+    }
+}
+
+/// What a backup that hears an advert without addresses counts it as.
+fn heard_without_addresses(kind: Kind, content: Content) -> Option<Discard> {
+    let config = Config {
+        version: if kind == Kind::V2 { Version::V2 } else { Version::V3 },
+        family: Family::of(envelope(kind).source),
+        addresses: if content == Content::Election { Vec::new() } else { addresses(kind) },
+        content,
+        ..fixture::config()
+    };
+    let mut router = Router::new(config).expect("a valid configuration");
+    let own = if kind == Kind::V3OverIpv6 { ipv6(1) } else { fixture::host(1) };
+    router.handle(Time::ZERO, Input::PrimaryAddress(Some(own)));
+    router.handle(Time::ZERO, Input::Start);
+    while router.poll_output().is_some() {}
+    let bytes = advert_of(kind, &[]);
+    let advert = judged(kind, &bytes).unwrap_or_else(|why| panic!("{kind:?}: {why:?}"));
+    assert_eq!(advert.addresses().len(), 0);
+    let source = envelope(kind).source;
+    router.handle(Time::ZERO, Input::Advert { source, advert });
+    let outputs = std::iter::from_fn(|| router.poll_output());
+    let counted = outputs.filter_map(|output| match output {
+        Output::Discarded { why, .. } => Some(why),
+        _ => None,
+    });
+    counted.last()
 }
 
 #[test]

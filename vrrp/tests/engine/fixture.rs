@@ -4,8 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Announcements, Authentication, ChecksumForm, Config, Destination, Election, Family, Member,
-    Message, Preemption, Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
+    Member, Message, Preemption, Priority, Takeover, Version, Vrid,
 };
 
 pub(crate) fn host(number: u8) -> IpAddr {
@@ -33,6 +33,7 @@ pub(crate) fn config() -> Config {
         startup_delay: Duration::ZERO,
         recover_delay: Duration::ZERO,
         takeover: Takeover::Rfc,
+        content: Content::Addresses,
         election: Election::Alone,
         down_adverts: 3,
         authentication: Authentication::None,

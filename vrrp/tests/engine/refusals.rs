@@ -4,7 +4,9 @@
 use crate::fixture;
 use std::net::IpAddr;
 use std::time::Duration;
-use vipfleet_vrrp::{Authentication, Config, ConfigError, Family, Priority, Router, Version};
+use vipfleet_vrrp::{
+    Authentication, Config, ConfigError, Content, Family, Priority, Router, Version,
+};
 
 fn refused(config: Config) -> ConfigError {
     Router::new(config).map(|_| ()).expect_err("no router runs this")
@@ -43,6 +45,13 @@ fn an_instance_has_from_one_to_255_addresses() {
     let mut more = with(255);
     more.addresses.push(IpAddr::from([10, 1, 1, 0]));
     assert_eq!(refused(more), ConfigError::TooManyAddresses(256));
+}
+
+#[test]
+fn an_election_without_addresses_has_none() {
+    let election = Config { content: Content::Election, ..fixture::config() };
+    assert_eq!(refused(election.clone()), ConfigError::AddressesOfElection);
+    assert_eq!(Config { addresses: Vec::new(), ..election }.check(), Ok(()));
 }
 
 #[test]
