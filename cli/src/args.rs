@@ -75,12 +75,13 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// List things of one kind, or show one of them.
     #[command(after_help = "Examples:\n  vipctl get instances\n  vipctl get nodes -w\n  \
-                      vipctl get instances VI_1 -o json\n  \
+                      vipctl get instances VI_1 -o json\n  vipctl get syncgroups\n  \
                       vipctl get definitions -o yaml > fleet.yaml")]
     Get(GetArgs),
     /// Show everything about one thing.
     #[command(after_help = "Examples:\n  vipctl describe instance VI_1\n  \
-                      vipctl describe node lb1\n  vipctl describe vip 192.0.2.10")]
+                      vipctl describe node lb1\n  vipctl describe vip 192.0.2.10\n  \
+                      vipctl describe syncgroup web")]
     Describe(DescribeArgs),
     /// Change a definition in your editor ($VISUAL, $EDITOR, vi).
     #[command(after_help = "Examples:\n  vipctl edit instance VI_1 --wait\n  \

@@ -11,6 +11,9 @@ pub(crate) enum Listing {
     Instances,
     #[value(aliases = ["check", "Check"])]
     Checks,
+    /// Instances that are MASTER together, and where.
+    #[value(aliases = ["syncgroup", "SyncGroup"])]
+    Syncgroups,
     #[value(aliases = ["node", "Node"])]
     Nodes,
     #[value(aliases = ["vip"])]
@@ -29,6 +32,8 @@ pub(crate) enum DescribedKind {
     Instance,
     #[value(aliases = ["checks", "Check"])]
     Check,
+    #[value(aliases = ["syncgroups", "SyncGroup"])]
+    Syncgroup,
     #[value(aliases = ["nodes", "Node"])]
     Node,
     #[value(aliases = ["vips"])]

@@ -9,7 +9,9 @@ use crate::connect::Server;
 use crate::exit::{Exit, Failure};
 use crate::render::check::checks;
 use crate::render::describe::{CheckStory, InstanceStory, NodeStory, Recent};
+use crate::render::sync_group::{SyncGroupStory, sync_groups};
 use std::net::IpAddr;
+use vipfleet_model::ownership::InstanceStatus;
 use vipfleet_model::{Key, Kind, Name};
 use vipfleet_proto::v1;
 
@@ -22,6 +24,9 @@ pub(super) async fn run(context: &Context, args: &DescribeArgs) -> Result<Exit, 
     match args.kind {
         DescribedKind::Instance => output.show(&instance(&server, &name(&args.name)?).await?)?,
         DescribedKind::Check => output.show(&check(&server, &name(&args.name)?).await?)?,
+        DescribedKind::Syncgroup => {
+            output.show(&sync_group(&server, &name(&args.name)?).await?)?;
+        }
         DescribedKind::Node => output.show(&node(&server, &args.name).await?)?,
         DescribedKind::Vip => output.show(&vip(&server, &args.name).await?)?,
     }
@@ -59,6 +64,24 @@ async fn check(server: &Server, name: &Name) -> Result<CheckStory, Failure> {
         definition: current.definition,
         revision: current.changed_at,
         nodes: checks(&stored, &nodes).into_iter().flat_map(|it| it.nodes).collect(),
+        history: latest(server, key).await?,
+    })
+}
+
+async fn sync_group(server: &Server, name: &Name) -> Result<SyncGroupStory, Failure> {
+    let key = Key { kind: Kind::SyncGroup, name: name.clone() };
+    let current = current(server, &key).await?;
+    let mut instances = status(server).await?.instances;
+    let stored = [(current.definition.clone(), current.changed_at)];
+    let of_it = sync_groups(&stored, &instances).into_iter().next();
+    let of_it = of_it.ok_or_else(|| Failure::failed(format!("{key} is no sync group")))?;
+    let place = |it: &InstanceStatus| of_it.instances.iter().position(|own| own.name == it.name);
+    instances.retain(|it| place(it).is_some());
+    instances.sort_by_key(place);
+    Ok(SyncGroupStory {
+        definition: current.definition,
+        status: of_it,
+        instances,
         history: latest(server, key).await?,
     })
 }

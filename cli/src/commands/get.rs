@@ -12,6 +12,7 @@ use crate::render::definition::{Stored, StoredDefinition};
 use crate::render::list::{List, Listed};
 use crate::render::revision::Revision;
 use crate::render::status::FleetStatus;
+use crate::render::sync_group::sync_groups;
 use crate::render::vip::vips;
 use std::cell::RefCell;
 use vipfleet_model::Definition;
@@ -37,6 +38,14 @@ pub(super) async fn run(context: &Context, args: &GetArgs) -> Result<Exit, Failu
             let pick = async |server: &Server, it: FleetStatus| {
                 let stored = kept.definitions(server, it.revision).await?;
                 only(checks(&stored, &it.nodes), name, "check")
+            };
+            show(context, args, pick).await
+        }
+        Listing::Syncgroups => {
+            let kept = Kept::default();
+            let pick = async |server: &Server, it: FleetStatus| {
+                let stored = kept.definitions(server, it.revision).await?;
+                only(sync_groups(&stored, &it.instances), name, "sync group")
             };
             show(context, args, pick).await
         }

@@ -60,7 +60,7 @@ impl Sources for Files {
     fn include(&self, request: &IncludeRequest<'_>) -> Included {
         let directory = Path::new(request.from).parent().unwrap_or(Path::new("."));
         let mut included = Included::default();
-        for pattern in braces(request.pattern) {
+        for pattern in keepalived::alternatives(request.pattern) {
             matching(&directory.join(pattern), &mut included);
         }
         included
@@ -96,67 +96,5 @@ fn read(path: PathBuf) -> Result<NamedText, (PathBuf, String)> {
     match std::fs::read(&path) {
         Ok(text) => Ok(NamedText { name: path.display().to_string(), text }),
         Err(cause) => Err((path, cause.to_string())),
-    }
-}
-
-/// Most patterns that one expression stands for.
-const MOST_PATTERNS: usize = 1_000;
-
-/// `a{b,c}d` as `abd` and `acd`; glob(7) leaves braces to the shell.
-fn braces(pattern: &str) -> Vec<String> {
-    let mut waiting = vec![pattern.to_owned()];
-    let mut done = Vec::new();
-    while let Some(pattern) = waiting.pop() {
-        match first_brace(&pattern) {
-            Some((before, options, after)) if done.len() + waiting.len() < MOST_PATTERNS => {
-                let expanded = options.iter().rev().map(|it| format!("{before}{it}{after}"));
-                waiting.extend(expanded);
-            }
-            _ => done.push(pattern),
-        }
-    }
-    done
-}
-
-/// What is before the first brace expression, its options, and what is after it.
-fn first_brace(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
-    let open = pattern.find('{')?;
-    let mut depth = 0;
-    let mut options = Vec::new();
-    let mut start = open + 1;
-    for (at, c) in pattern.char_indices().skip_while(|(at, _)| *at < open) {
-        match c {
-            '{' => depth += 1,
-            ',' if depth == 1 => {
-                options.push(&pattern[start..at]);
-                start = at + 1;
-            }
-            '}' if depth == 1 => {
-                options.push(&pattern[start..at]);
-                return Some((&pattern[..open], options, &pattern[at + 1..]));
-            }
-            '}' => depth -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::braces;
-
-    #[test]
-    fn brace_expressions_stand_for_several_patterns() {
-        assert_eq!(braces("a{b,c}d"), ["abd", "acd"]);
-        assert_eq!(braces("{a,b{1,2}}.conf"), ["a.conf", "b1.conf", "b2.conf"]);
-        assert_eq!(braces("plain*.conf"), ["plain*.conf"]);
-        assert_eq!(braces("open{a,b"), ["open{a,b"]);
-    }
-
-    #[test]
-    fn braces_within_braces_do_not_explode() {
-        let pattern = "{a,b}".repeat(40);
-        assert!(braces(&pattern).len() <= 1_100);
     }
 }

@@ -193,7 +193,7 @@ impl View for NodeStory {
     }
 }
 
-fn section(text: &mut String, title: &str, body: &str) {
+pub(super) fn section(text: &mut String, title: &str, body: &str) {
     text.push_str(&format!("\n{}\n", Tone::Strong.paint(title)));
     for line in body.lines() {
         text.push_str(format!("  {line}").trim_end());
@@ -201,7 +201,7 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-fn definition_and_history(
+pub(super) fn definition_and_history(
     text: &mut String,
     definition: &Definition,
     history: &[Recent],

@@ -11,6 +11,7 @@ pub(crate) mod list;
 pub(crate) mod node;
 pub(crate) mod revision;
 pub(crate) mod status;
+pub(crate) mod sync_group;
 pub(crate) mod table;
 pub(crate) mod transition;
 pub(crate) mod vip;

@@ -6,9 +6,11 @@ use super::list::List;
 use super::list::testing::{look, unstyled};
 use super::sample::fleet;
 use super::status::FleetStatus;
+use super::sync_group::{SyncGroupStory, sync_groups};
 use super::vip::vips;
 use crate::output::{Look, View};
 use insta::assert_snapshot;
+use serde_json::json;
 use vipfleet_model::document;
 
 fn shown(view: &impl View) -> String {
@@ -98,6 +100,56 @@ fn checks_say_what_each_node_says() {
     nginx  ✖ down  process nginx  1s     lb1 up
                                          lb2 down: process nginx not running
     ");
+}
+
+fn groups(instances: &str) -> Vec<super::sync_group::SyncGroupStatus> {
+    let text = format!("kind: SyncGroup\nname: g\nspec: {{instances: [{instances}]}}");
+    let definition = document::parse(&text, None).definitions.remove(0).value;
+    sync_groups(&[(definition, 3)], &fleet().instances)
+}
+
+#[test]
+fn sync_groups_say_whether_all_of_them_are_in_one_place() {
+    let all = ["web, api", "web, mail", "web, dns", "dns, vpn", "web, new"].map(groups);
+    let list = List { items: all.into_iter().flatten().collect() };
+    assert_snapshot!(shown(&list), @r"
+    GROUP  MASTER       INSTANCES
+    g      ✔ lb1        web lb1
+                        api lb1
+    g      ✖ apart      web lb1
+                        mail lb1 + lb2
+    g      ✖ apart      web lb1
+                        dns none
+    g      ✖ no MASTER  dns none
+                        vpn none
+    g      ✖ apart      web lb1
+                        new none
+    ");
+}
+
+#[test]
+fn json_of_a_sync_group_has_the_fields_that_scripts_rely_on() {
+    let instance = |name: &str, masters: &[&str], health: &str| json!({ "name": name, "masters": masters, "health": health });
+    let said = serde_json::to_value(&groups("web, api")[0]).unwrap();
+    let instances = [instance("web", &["lb1"], "ok"), instance("api", &["lb1"], "degraded")];
+    let expected = json!({
+        "name": "g", "revision": 3, "standing": "together", "node": "lb1", "instances": instances,
+    });
+    assert_eq!(said, expected);
+    let said = serde_json::to_value(&groups("web, dns")[0]).unwrap();
+    assert_eq!((&said["standing"], &said["node"]), (&json!("apart"), &json!(null)));
+}
+
+#[test]
+fn a_sync_group_is_described_with_each_of_its_instances() {
+    let text = "kind: SyncGroup\nname: g\nspec: {instances: [web, mail]}";
+    let story = SyncGroupStory {
+        definition: document::parse(text, None).definitions.remove(0).value,
+        status: groups("web, mail").remove(0),
+        instances: fleet().instances,
+        history: Vec::new(),
+    };
+    assert_snapshot!(shown(&story));
 }
 
 #[test]

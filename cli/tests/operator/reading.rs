@@ -19,11 +19,47 @@ spec:
 #[test]
 fn lists_are_items_in_json_also_when_they_are_empty() {
     let fake = Fake::start();
-    for kind in ["instances", "nodes", "vips", "checks", "revisions", "definitions"] {
+    for kind in ["instances", "nodes", "vips", "checks", "syncgroups", "revisions", "definitions"] {
         let json = vipctl(&["--server", &fake.url(), "get", kind, "-o", "json"]).exits(0).json();
         assert_eq!(json, serde_json::json!({ "items": [] }), "{kind}");
         assert_ne!(vipctl(&["--server", &fake.url(), "get", kind]).exits(0).stdout, "", "{kind}");
     }
+}
+
+const GROUP: &str = "\
+kind: Instance
+name: V_4
+spec:
+  virtualRouterId: 51
+  virtualAddresses: [192.0.2.10]
+  members: [{node: lb1, interface: eth0, priority: 100}]
+---
+kind: Instance
+name: V_6
+spec:
+  virtualRouterId: 51
+  virtualAddresses: ['fe80::1', '2001:db8::10']
+  members: [{node: lb1, interface: eth0, priority: 100}]
+---
+kind: SyncGroup
+name: web
+spec: {instances: [V_4, V_6]}
+";
+
+#[test]
+fn a_sync_group_is_listed_and_described_with_its_instances() {
+    let fake = Fake::with(GROUP);
+    let url = fake.url();
+    let json = vipctl(&["--server", &url, "get", "syncgroups", "-o", "json"]).exits(0).json();
+    assert_eq!(json["items"][0]["name"], "web");
+    assert_eq!(json["items"][0]["standing"], "nowhere");
+    assert_eq!(json["items"][0]["instances"][1]["name"], "V_6");
+    let named = vipctl(&["--server", &url, "get", "syncgroups", "-o", "name"]).exits(0);
+    assert_eq!(named.stdout, "web\n");
+    vipctl(&["--server", &url, "get", "syncgroup", "api"]).exits(1);
+    let said = vipctl(&["--server", &url, "describe", "syncgroup", "web"]).exits(0).stdout;
+    assert!(said.starts_with("SyncGroup web\n") && said.contains("V_4"), "{said}");
+    vipctl(&["--server", &url, "describe", "syncgroup", "api"]).exits(1);
 }
 
 #[test]

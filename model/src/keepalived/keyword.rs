@@ -31,6 +31,15 @@ pub(super) enum Shape {
     Block { words: usize },
 }
 
+/// Of what a master does on hearing a lower one.
+const AGAIN: Fate = Fate::NoEffect(
+    "a master that hears a lower one announces its addresses twice: soon, and when that one has \
+     gone",
+);
+const ANSWER: Fate = Fate::NoEffect(
+    "a lower advert is answered at once (RFC 9568 §6.4.3), so that the lower router gives way",
+);
+
 /// A number in a file, multiplied by a weight. A `file` check knows only whether the file is there,
 /// and keepalived takes one that is not for 0, which is well.
 const TRACK_FILE: Fate = Fate::Refused(
@@ -138,6 +147,11 @@ fn fits(statement: &Statement, keyword: &Keyword, report: &mut Report) -> bool {
         return false;
     }
     if let Some(extra) = statement.parameters().get(most) {
+        if matches!(name, "vrrp_instance" | "vrrp_sync_group") {
+            let message = format!("the name of a {name} is one word; keepalived skips the block");
+            report.error(extra.pos, "bad-value", message, "make it one word, or remove the second");
+            return false;
+        }
         // The rest of a password with a blank in it is still a secret.
         let word = match name {
             "auth_pass" => "the second word".to_owned(),

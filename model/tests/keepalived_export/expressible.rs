@@ -272,7 +272,7 @@ fn settings(users: Users) -> impl Strategy<Value = Instance> {
         let hook = |((exec, args, user), on)| Notify { on, exec, args, user };
         hooks.into_iter().zip(on).map(hook).collect::<Vec<_>>()
     });
-    let garp = (1..=255u8, whole_seconds(0..=4294), whole_seconds(0..=4294));
+    let garp = (1..=255u8, whole_seconds(0..=4294), whole_seconds(0..=86_400));
     let preempt = prop_oneof![
         Just((true, Span::default())),
         Just((false, Span::default())),

@@ -19,6 +19,9 @@ const OWNER: u8 = 255;
 const PREEMPT_DELAY: Rounding =
     Rounding { step: Duration::from_micros(1), most: Duration::from_secs(1_000) };
 const GARP: Rounding = Rounding { step: Duration::from_secs(1), most: Duration::from_secs(4294) };
+/// keepalived takes more; an import does not.
+const REFRESH: Rounding =
+    Rounding { step: Duration::from_secs(1), most: Duration::from_secs(86_400) };
 
 /// Whether the instance is in a sync group, which tracks for it then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +146,7 @@ fn garp(instance: &AssignedInstance, page: &mut Page, desk: &mut Desk) {
         page.line(format!("garp_master_repeat {repeat}"));
     }
     if refresh != standard.refresh {
-        let refresh = desk.rounded(at(instance, "spec.garp.refresh"), refresh, GARP);
+        let refresh = desk.rounded(at(instance, "spec.garp.refresh"), refresh, REFRESH);
         page.line(format!("garp_master_refresh {}", refresh.as_secs()));
     }
     if !interfaces.is_empty() {

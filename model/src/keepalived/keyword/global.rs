@@ -1,7 +1,7 @@
 //! Keywords outside blocks and in `global_defs`.
 
 use super::Fate::{self, InForce, Lvs, NoEffect, Read, Refused};
-use super::{Keyword, MANY, block, words};
+use super::{AGAIN, ANSWER, Keyword, MANY, TRACK_FILE, block, words};
 
 const MAIL: Fate = NoEffect("no mail is sent");
 const PROCESS: Fate = NoEffect("it is about keepalived's own processes");
@@ -30,16 +30,8 @@ pub(in crate::keepalived) const ROOT: &[Keyword] = &[
     block("static_routes", 0, STATIC),
     block("static_rules", 0, STATIC),
     block("track_group", 1, STATIC),
-    block(
-        "track_file",
-        1,
-        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
-    ),
-    block(
-        "vrrp_track_file",
-        1,
-        Refused("a value in a file cannot be tracked", "write a vrrp_script that reads the file"),
-    ),
+    block("track_file", 1, TRACK_FILE),
+    block("vrrp_track_file", 1, TRACK_FILE),
     block("bfd_instance", 1, Refused("there is no BFD", "remove the block")),
     block(
         "interface_up_down_delays",
@@ -88,23 +80,14 @@ pub(in crate::keepalived) const GLOBAL_DEFS: &[Keyword] = &[
     words("include_check", 0, MANY, InForce),
     words("default_interface", 1, 1, NoEffect("every instance names its interface")),
     words("vrrp_garp_master_refresh_repeat", 1, 1, GARP),
-    words("vrrp_garp_lower_prio_delay", 1, 1, GARP),
-    words("vrrp_garp_lower_prio_repeat", 1, 1, GARP),
+    words("vrrp_garp_lower_prio_delay", 1, 1, AGAIN),
+    words("vrrp_garp_lower_prio_repeat", 1, 1, AGAIN),
     words("vrrp_garp_interval", 1, 1, GARP),
     words("vrrp_gna_interval", 1, 1, GARP),
     words("vrrp_garp_extra_if", 1, 2, GARP),
-    words(
-        "vrrp_lower_prio_no_advert",
-        0,
-        1,
-        NoEffect("a master answers a lower advert with its own, as RFC 9568 demands"),
-    ),
-    words(
-        "vrrp_higher_prio_send_advert",
-        0,
-        1,
-        NoEffect("the new master announces its addresses again by itself"),
-    ),
+    words("vrrp_lower_prio_no_advert", 0, 1, ANSWER),
+    // A master that gives way says so with one last advert.
+    words("vrrp_higher_prio_send_advert", 0, 1, InForce),
     words(
         "vrrp_skip_check_adv_addr",
         0,

@@ -1,7 +1,7 @@
 //! Keywords of `vrrp_instance`.
 
 use super::Fate::{InForce, Lvs, NoEffect, Read, Refused};
-use super::{Keyword, MANY, block, words};
+use super::{AGAIN, ANSWER, Keyword, MANY, TRACK_FILE, block, words};
 
 const VMAC: super::Fate = Refused(
     "virtual MAC interfaces are not built yet",
@@ -63,21 +63,12 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
     words("linkbeat_use_polling", 0, 0, NoEffect("links are watched through netlink")),
     words("notify_priority_changes", 0, 1, FIFO),
     words("garp_master_refresh_repeat", 1, 1, TUNING),
-    words("garp_lower_prio_delay", 1, 1, TUNING),
-    words("garp_lower_prio_repeat", 1, 1, TUNING),
+    words("garp_lower_prio_delay", 1, 1, AGAIN),
+    words("garp_lower_prio_repeat", 1, 1, AGAIN),
     words("garp_extra_if", 1, 2, TUNING),
-    words(
-        "lower_prio_no_advert",
-        0,
-        1,
-        NoEffect("a master answers a lower advert with its own, as RFC 9568 demands"),
-    ),
-    words(
-        "higher_prio_send_advert",
-        0,
-        1,
-        NoEffect("the new master announces its addresses again by itself"),
-    ),
+    words("lower_prio_no_advert", 0, 1, ANSWER),
+    // A master that gives way says so with one last advert.
+    words("higher_prio_send_advert", 0, 1, InForce),
     words(
         "promote_secondaries",
         0,
@@ -107,7 +98,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
         0,
         Refused("an instance whose interface is down is always in FAULT", "remove it"),
     ),
-    block("track_file", 0, super::TRACK_FILE),
+    block("track_file", 0, TRACK_FILE),
     block("track_bfd", 0, Refused("there is no BFD", "remove the block")),
     words(
         "notify_deleted",

@@ -77,7 +77,7 @@ impl Globals {
                 put(&mut self.check_unicast_source, keyword, true, pos, report);
             }
             ("vrrp_startup_delay", Some(word)) => {
-                let range = Duration::ZERO..=Duration::from_secs(86_400);
+                let range = Duration::ZERO..=MAX_STARTUP;
                 if let Some(delay) = seconds(word, keyword, range, report) {
                     put(&mut self.startup_delay, keyword, delay, pos, report);
                 }
@@ -126,9 +126,17 @@ pub(super) fn version(word: &Word, keyword: &str, report: &mut Report) -> Option
     small(word, keyword, 2..=3, report)
 }
 
-/// GARP times are whole seconds; a day is more than any switch forgets in.
+/// `u32` microseconds.
+const MAX_STARTUP: Duration = Duration::from_micros(4_294_967_295);
+/// Most seconds that keepalived delays an announcement.
+const MAX_DELAY: i64 = 4_294;
+/// More than any switch forgets in.
+const MAX_REFRESH: i64 = 86_400;
+
+/// GARP times are whole seconds.
 pub(super) fn whole_seconds(word: &Word, keyword: &str, report: &mut Report) -> Option<Span> {
-    let value = integer(word, keyword, 0..=86_400, report)?;
+    let most = if keyword.ends_with("refresh") { MAX_REFRESH } else { MAX_DELAY };
+    let value = integer(word, keyword, 0..=most, report)?;
     u64::try_from(value).ok().map(Span::from_secs)
 }
 
