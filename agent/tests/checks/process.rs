@@ -254,3 +254,43 @@ fn as_nobody(name: &str, expected: &str) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
+
+fn counted(name: &str, quorum: u16, quorum_max: Option<u16>) -> Probe {
+    Probe::Process(ProcessProbe { quorum, quorum_max, ..ProcessProbe::named(name) })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_death_that_breaks_a_quorum_is_seen_without_waiting_for_the_interval() {
+    let (dir, name) = (ExecDir::new(), unique("vfp"));
+    let mut all: Vec<_> = (0..3).map(|_| Started::new(sleeper(&dir, &name))).collect();
+    let mut scene = Scene::of(ExecPolicy::StandAlone, once(counted(&name, 2, None)));
+    assert_eq!(scene.up().await, format!("process {name}: 3 run"));
+    // Whichever goes: two are enough, one is not.
+    all[1].kill();
+    all[0].kill();
+    let said = scene.down().await;
+    assert!(said.ends_with("2 are needed"), "{said}");
+    assert_eq!(scene.pending_results(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quorum_is_met_by_workers_too_unless_their_master_is_gone() {
+    let (dir, name) = (ExecDir::new(), unique("vfp"));
+    let mut master = server(&dir, &name).await;
+    let mut scene = Scene::of(ExecPolicy::StandAlone, once(counted(&name, 3, None)));
+    assert_eq!(scene.up().await, format!("process {name}: 3 run"));
+    master.kill();
+    let said = scene.down().await;
+    assert!(said.contains("0 run, 3 are needed; its master is gone"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_quorum_allows_are_down_until_one_goes() {
+    let (dir, name) = (ExecDir::new(), unique("vfp"));
+    let _first = Started::new(sleeper(&dir, &name));
+    let mut second = Started::new(sleeper(&dir, &name));
+    let mut scene = Scene::of(ExecPolicy::StandAlone, once(counted(&name, 1, Some(1))));
+    assert_eq!(scene.down().await, format!("process {name}: 2 run, at most 1 may"));
+    second.kill();
+    assert_eq!(scene.up().await, format!("process {name}: 1 run"));
+}

@@ -162,13 +162,16 @@ fn program() -> impl Strategy<Value = String> {
 }
 
 fn check(users: Users) -> impl Strategy<Value = Check> {
-    let process = ("[a-z]{1,15}", prop_oneof![Just(Span::default()), micros(1..=3_600_000_000)]);
+    let delay = prop_oneof![Just(Span::default()), micros(1..=3_600_000_000)];
+    let quorum = (1..=1000_u16, option::of(0..=1000_u16));
+    let process = ("[a-z]{1,15}", delay, quorum);
     let exec = (program(), arguments(), user(users));
     let times = (whole_seconds(1..=4294), option::of(whole_seconds(1..=4294)));
     prop_oneof![
-        process.prop_map(|(name, down_delay)| Check {
-            down_delay,
-            ..Check::new(Probe::Process(ProcessProbe::named(name)))
+        process.prop_map(|(name, down_delay, (quorum, more))| {
+            let quorum_max = more.map(|more| quorum + more);
+            let probe = ProcessProbe { quorum, quorum_max, ..ProcessProbe::named(name) };
+            Check { down_delay, ..Check::new(Probe::Process(probe)) }
         }),
         (exec, times, 1..=u16::MAX, 1..=u16::MAX).prop_map(
             |((file, args, user), (interval, timeout), rise, fall)| Check {

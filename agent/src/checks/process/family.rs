@@ -76,6 +76,11 @@ impl Family {
         self.masters.iter().copied().min_by_key(Seen::id)
     }
 
+    /// Everybody of the census but workers that outlived their master.
+    pub(crate) fn serving(&self, census: &[Seen]) -> Vec<Seen> {
+        census.iter().copied().filter(|seen| !self.orphans.contains(&seen.id())).collect()
+    }
+
     pub(crate) fn orphans(&self) -> usize {
         self.orphans.len()
     }

@@ -13,6 +13,7 @@ use super::slow::Slow;
 use super::tally::Outcome;
 use census::Census;
 use family::{Family, Seen};
+use futures::future::select_all;
 use rustix::process::Pid;
 use std::fs::OpenOptions;
 use std::future::pending;
@@ -25,6 +26,9 @@ use vipfleet_model::check::{ProcessProbe, ProcessTarget};
 /// A name shared by many short-lived processes must not keep the agent scanning.
 const RESCAN_PAUSE: Duration = Duration::from_millis(50);
 
+/// Ends of further processes are found at the interval.
+const MOST_WATCHED: usize = 256;
+
 /// A pid file holds one number.
 const PID_FILE_MAX: u64 = 64;
 
@@ -35,8 +39,9 @@ pub(crate) struct ProcessProber {
     family: Family,
     scan: Slow<io::Result<Census>>,
     read: Slow<Result<i32, String>>,
-    watched: Option<Pidfd>,
-    /// The watched process has ended and nothing has been looked up since.
+    /// Those whose end makes it time to look again.
+    watched: Vec<Pidfd>,
+    /// A watched process has ended and nothing has been looked up since.
     bereft: bool,
     rest_until: Option<Instant>,
 }
@@ -48,32 +53,33 @@ impl ProcessProber {
             family: Family::default(),
             scan: Slow::default(),
             read: Slow::default(),
-            watched: None,
+            watched: Vec::new(),
             bereft: false,
             rest_until: None,
         }
     }
 
     pub(crate) async fn probe(&mut self) -> Outcome {
-        self.watched = None;
+        self.watched.clear();
         let outcome = match self.probe.target.clone() {
             ProcessTarget::Name(name) => self.by_name(name).await,
             ProcessTarget::PidFile(path) => self.by_pid_file(path).await,
         };
-        let replaced = std::mem::take(&mut self.bereft) && outcome.is_ok();
+        let replaced = std::mem::take(&mut self.bereft) && !self.watched.is_empty();
         self.rest_until = replaced.then(|| Instant::now() + RESCAN_PAUSE);
         outcome
     }
 
-    /// Returns when the process that made the last probe pass has ended: time to probe again.
+    /// Returns when one of the processes that made the last probe pass has ended: time to probe
+    /// again.
     pub(crate) async fn woken(&mut self) {
-        let Some(pidfd) = &self.watched else {
+        if self.watched.is_empty() {
             return pending().await;
-        };
+        }
         if let Some(until) = self.rest_until {
             tokio::time::sleep_until(until).await;
         }
-        pidfd.ended().await;
+        select_all(self.watched.iter().map(|pidfd| Box::pin(pidfd.ended()))).await;
         self.bereft = true;
     }
 
@@ -85,10 +91,17 @@ impl ProcessProber {
     async fn by_name(&mut self, name: String) -> Outcome {
         // A second look when the one found ends before it can be watched.
         for _ in 0..2 {
+            self.watched.clear();
             let wanted = name.clone();
             let census = self.scan.run(move || census::take(&wanted)).await;
             let census = census.map_err(|cause| format!("cannot read /proc: {cause}"))?;
             self.family.update(&census.here);
+            if self.probe.quorum > 1 || self.probe.quorum_max.is_some() {
+                match self.by_count(&name, &census)? {
+                    Some(outcome) => return outcome,
+                    None => continue,
+                }
+            }
             let Some(master) = self.family.eldest() else {
                 return Err(self.missing(&name, census.elsewhere));
             };
@@ -99,16 +112,41 @@ impl ProcessProber {
         Err(format!("process {name} ends as soon as it starts"))
     }
 
+    /// Every process of the name counts, workers too, but for those that outlived their master.
+    /// `None`: one of them ended before it could be watched.
+    fn by_count(&mut self, name: &str, census: &Census) -> Result<Option<Outcome>, String> {
+        let counted = self.family.serving(&census.here);
+        let (count, least) = (counted.len(), usize::from(self.probe.quorum));
+        if count < least {
+            let mut said = format!("process {name}: {count} run, {least} are needed");
+            self.add_strays(&mut said, census.elsewhere);
+            return Ok(Some(Err(said)));
+        }
+        for seen in counted.into_iter().take(MOST_WATCHED) {
+            if !self.watch(seen)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(match self.probe.quorum_max.map(usize::from).filter(|most| count > *most) {
+            Some(most) => Err(format!("process {name}: {count} run, at most {most} may")),
+            None => Ok(format!("process {name}: {count} run")),
+        }))
+    }
+
     fn missing(&self, name: &str, elsewhere: usize) -> String {
         let mut said = format!("process {name} not running");
+        self.add_strays(&mut said, elsewhere);
+        said
+    }
+
+    fn add_strays(&self, said: &mut String, elsewhere: usize) {
         match self.family.orphans() {
             0 => {}
-            left => said += &format!("; its master is gone, {left} of its workers are left"),
+            left => *said += &format!("; its master is gone, {left} of its workers are left"),
         }
         if elsewhere > 0 {
-            said += &format!("; {elsewhere} in other network namespaces are not counted");
+            *said += &format!("; {elsewhere} in other network namespaces are not counted");
         }
-        said
     }
 
     async fn by_pid_file(&mut self, path: String) -> Outcome {
@@ -123,7 +161,7 @@ impl ProcessProber {
         }
     }
 
-    /// Whether `seen` still lived when its pidfd was opened.
+    /// Whether `seen` still lived when its pidfd was opened. Then its end is waited for, too.
     fn watch(&mut self, seen: Seen) -> Result<bool, String> {
         let Some(pid) = Pid::from_raw(seen.pid) else {
             return Ok(false);
@@ -136,7 +174,7 @@ impl ProcessProber {
         // Same start time now: the pidfd refers to the process that was seen, not to a later
         // one under the same pid.
         let same = census::living(seen.pid).is_some_and(|now| now.seen.started == seen.started);
-        self.watched = same.then_some(pidfd);
+        self.watched.extend(same.then_some(pidfd));
         Ok(same)
     }
 }
