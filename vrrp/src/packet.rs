@@ -1,6 +1,7 @@
 //! The advert on the wire, received (RFC 9568 §5 and §7.1, RFC 3768 §5 and §7.1). Bytes in,
 //! meaning or a counted [`Discard`] out; what only a configured router can judge (VRID, version,
-//! authentication, interval, membership, an advert without addresses) is left to [`crate::Router`]. Sending: [`crate::encode`].
+//! authentication, interval, membership, an advert without addresses) is left to
+//! [`crate::Router`]. Sending: [`crate::encode`].
 
 use crate::checksum;
 use crate::config::{Authentication, ChecksumForm, Family, Version, Vrid};

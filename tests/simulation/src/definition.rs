@@ -5,8 +5,8 @@ use crate::plan::Program;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Announcements, Authentication, ChecksumForm, Config, Destination, Content, Election, Family, Member,
-    Pace, Preemption, Priority, Takeover, Version, Vrid,
+    Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
+    Member, Pace, Preemption, Priority, Takeover, Version, Vrid,
 };
 
 /// One instance. `priorities` says by host who is a member, and at which base priority.
