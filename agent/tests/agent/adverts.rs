@@ -14,6 +14,7 @@ use vipfleet_vrrp::{Family, Time, packet};
 #[derive(Clone, Debug)]
 pub(crate) struct Heard {
     pub(crate) at: Time,
+    pub(crate) source: IpAddr,
     pub(crate) priority: u8,
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -27,12 +28,16 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn start(host: &Host) -> Self {
+        Self::over(host, Family::Ipv4)
+    }
+
+    pub(crate) fn over(host: &Host, family: Family) -> Self {
         let shown = host.ip("-o link show dev eth0");
         let index = shown.split(':').next().unwrap().parse().unwrap();
         let (heard, ended) = (Arc::default(), Arc::default());
         let (theirs, stop) = (Arc::clone(&heard), Arc::clone(&ended));
         let thread = host.spawn(move || {
-            let mut socket = VrrpSocket::open("eth0", index, Family::Ipv4).unwrap();
+            let mut socket = VrrpSocket::open("eth0", index, family).unwrap();
             while !AtomicBool::load(&stop, Ordering::Relaxed) {
                 while let Ok(Some(packet)) = socket.receive() {
                     take(&theirs, &packet);
@@ -58,7 +63,8 @@ fn take(heard: &Mutex<BTreeMap<u8, Vec<Heard>>>, packet: &vipfleet_agent::net::P
     let (priority, addresses) = (advert.priority, advert.addresses().collect());
     let mut heard = heard.lock().unwrap();
     let of = heard.entry(advert.vrid.get()).or_default();
-    of.push(Heard { at: packet.received, priority, addresses });
+    let source = packet.envelope.source;
+    of.push(Heard { at: packet.received, source, priority, addresses });
 }
 
 impl Drop for Listener {

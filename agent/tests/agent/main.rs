@@ -17,6 +17,7 @@ mod programs;
 mod restart;
 mod server;
 mod session;
+mod six;
 mod strangers;
 mod takeover;
 mod trouble;
