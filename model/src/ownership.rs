@@ -15,8 +15,8 @@
 //! * `ok`: one member has it, and every other stands ready.
 //!
 //! An instance is as healthy as its worst address. In an election without addresses the same is
-//! said of the mastership, by the states that members report. Absent: clocks; the server says who is
-//! silent.
+//! said of the mastership, by the states that members report. Absent: clocks; the server says who
+//! is silent.
 
 use crate::instance::{Instance, Member};
 use crate::name::Name;
