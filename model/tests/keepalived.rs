@@ -227,6 +227,22 @@ fn a_file_of_many_instances_and_checks_is_read_in_reasonable_time() {
 }
 
 #[test]
+fn a_group_of_very_many_does_not_multiply_what_they_track() {
+    let both = "$BOTH= \\\nvrrp_script s_${N} { \\\nscript /bin/true \\\n} \\\n\
+        vrrp_instance V_${N} { \\\ninterface eth0 \\\nvirtual_router_id ${N} \\\n\
+        virtual_ipaddress { \\\n10.0.0.${N} \\\n} \\\n\
+        track_script { \\\ns_${N} \\\n} \\\n}\n\n";
+    let names: String = (1..=250).map(|n| format!("V_{n}\n")).collect();
+    let group = format!("vrrp_sync_group all {{\ngroup {{\n{names}}}\n}}\n");
+    let text = format!("{both}~SEQ(N, 1, 250) $BOTH\n{group}");
+    let (host, findings) = keepalived::parse("many.conf", &text, &NoSources, &options(""));
+    assert!(findings.iter().any(|finding| finding.rule == "too-many"), "{findings:?}");
+    assert_eq!((host.instances.len(), host.sync_groups.len()), (250, 1));
+    let (assignment, _) = keepalived::assignment(&host);
+    assert!(assignment.instances.iter().all(|it| it.track.len() == 100));
+}
+
+#[test]
 fn nested_sequences_are_bounded() {
     let bomb = "~SEQ(A,1,9999) ~SEQ(B,1,9999) ~SEQ(C,1,9999) x $A $B $C\n";
     let (_, findings) = keepalived::parse("bomb.conf", bomb, &NoSources, &Options::default());

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Every instance gets a copy of what its group tracks.
 const MAX_TRACKS: usize = 100;
+const TOO_MANY: &str = "the instances of a group track at most 100 checks between them";
 
 /// What becomes of the weights of instances' own tracks (`sync_group_tracking_weight`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +88,8 @@ pub(super) fn read<'a>(
         }
     }
     if let Some(extra) = draft.tracks.0.get(MAX_TRACKS) {
-        let message = format!("a group tracks at most {MAX_TRACKS} checks");
         let at = extra.at.clone();
-        report.push(finding(Severity::Error, "too-many", at, message, "track fewer"));
+        report.push(finding(Severity::Error, "too-many", at, TOO_MANY, "track fewer"));
         draft.tracks.0.truncate(MAX_TRACKS);
     }
     draft
@@ -234,22 +234,33 @@ fn track(
     }
     faults_count_for_all(members, instances);
     if members.len() > 1 {
-        share(members, instances, group);
+        share(members, instances, group, report);
     }
 }
 
 /// All of a group track the same, in the group's order first: that is what they run as
 /// ([`crate::placement`]), and what an export says.
-fn share(members: &[usize], instances: &mut [VrrpInstance], group: &[Located<Track>]) {
+fn share(
+    members: &[usize],
+    instances: &mut [VrrpInstance],
+    group: &[Located<Track>],
+    report: &mut Report,
+) {
     let mut shared: Vec<Located<Track>> = Vec::new();
+    let mut seen: BTreeSet<&Name> = BTreeSet::new();
     for track in members.iter().flat_map(|place| &instances[*place].track) {
-        if shared.iter().all(|it| it.value.check != track.value.check) {
+        if seen.insert(&track.value.check) {
             shared.push(track.clone());
         }
     }
-    let place =
-        |track: &Located<Track>| group.iter().position(|it| it.value.check == track.value.check);
-    shared.sort_by_key(|track| place(track).unwrap_or(group.len()));
+    let places = group.iter().enumerate().map(|(place, track)| (&track.value.check, place));
+    let places: BTreeMap<&Name, usize> = places.collect();
+    shared.sort_by_key(|track| places.get(&track.value.check).copied().unwrap_or(group.len()));
+    if let Some(extra) = shared.get(MAX_TRACKS) {
+        let at = extra.at.clone();
+        report.push(finding(Severity::Error, "too-many", at, TOO_MANY, "track fewer"));
+        shared.truncate(MAX_TRACKS);
+    }
     for place in members {
         instances[*place].track.clone_from(&shared);
     }
