@@ -10,8 +10,8 @@ use std::time::Duration;
 use vipfleet_model::Name;
 use vipfleet_model::span::Span;
 
-/// Longest that google.protobuf.Duration allows: 10 000 years of 365.25 days.
-const LONGEST: Duration = Duration::from_secs(315_576_000_000);
+/// Longest that google.protobuf.Duration allows: 10 000 years of 365.25 days, and nanoseconds.
+const LONGEST: Duration = Duration::new(315_576_000_000, 999_999_999);
 
 /// A sub-message that must be there.
 pub(crate) fn required<W, T>(wire: Option<W>, field: &str) -> Result<T, Malformed>

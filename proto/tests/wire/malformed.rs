@@ -230,7 +230,15 @@ fn a_length_that_the_wire_cannot_say_becomes_the_longest_it_can() {
     let mut instance = Instance::try_from(instance()).unwrap();
     instance.preempt_delay = Span(Duration::MAX);
     let heard = Instance::try_from(v1::Instance::from(instance)).unwrap();
-    assert_eq!(heard.preempt_delay, Span::from_secs(LONGEST_SECONDS));
+    assert_eq!(heard.preempt_delay, Span(Duration::new(LONGEST_SECONDS, 999_999_999)));
+}
+
+#[test]
+fn the_last_nanosecond_of_the_longest_length_is_not_lost() {
+    let interval = WireDuration { seconds: 315_576_000_000, nanos: 1 };
+    let wire = v1::Check { interval: Some(interval), ..process_check() };
+    let check = Check::try_from(wire.clone()).unwrap();
+    assert_eq!(v1::Check::from(check).interval, wire.interval);
 }
 
 #[test]
