@@ -195,13 +195,24 @@ pub(super) fn closest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -
         _ => return None,
     };
     let lower = written.to_ascii_lowercase();
-    // Each character more or less is an edit: most names need not be compared.
     names
         .filter(|name| name.chars().count().abs_diff(length) <= allowed)
+        .filter(|name| distance_at_least(&lower, name) <= allowed)
         .map(|name| (distance(&lower, name), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// A bound that costs little, so that a long file of unknown words takes no long time: characters
+/// that only one of the two has, by the last five bits of each.
+fn distance_at_least(left: &str, right: &str) -> usize {
+    let mut surplus = [0_isize; 32];
+    left.chars().for_each(|it| surplus[it as usize % 32] += 1);
+    right.chars().for_each(|it| surplus[it as usize % 32] -= 1);
+    let more: isize = surplus.iter().filter(|it| **it > 0).sum();
+    let less: isize = surplus.iter().filter(|it| **it < 0).sum();
+    more.max(-less).unsigned_abs()
 }
 
 /// Edit distance in which a swap of neighbours counts once.
@@ -211,7 +222,8 @@ fn distance(left: &str, right: &str) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, from) in left.iter().enumerate() {
-        let mut current = vec![row + 1];
+        let mut current = Vec::with_capacity(right.len() + 1);
+        current.push(row + 1);
         for (column, to) in right.iter().enumerate() {
             let substituted = above[column] + usize::from(from != to);
             let mut least = substituted.min(above[column + 1] + 1).min(current[column] + 1);
@@ -244,6 +256,17 @@ mod tests {
         ];
         for (written, expected) in table {
             assert_eq!(closest(written, names()), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn the_cheap_bound_is_never_above_the_distance() {
+        let written = ["prioirty", "Ünterface", "interfäce", "aaaa", "", "vrrp__instance", "🦀"];
+        for left in INSTANCE.iter().map(|keyword| keyword.name).chain(written) {
+            for right in SCRIPT.iter().map(|keyword| keyword.name).chain(written) {
+                let (bound, distance) = (distance_at_least(left, right), distance(left, right));
+                assert!(bound <= distance, "{left} {right}: {bound} > {distance}");
+            }
         }
     }
 
