@@ -121,6 +121,11 @@ impl VirtualRule {
         Self { from, to, iif, oif, fwmark, fwmask, table, priority }
     }
 
+    /// Whether any bit of a mark is compared: 0 without a mask is any mark to the kernel.
+    pub fn selects_mark(&self) -> bool {
+        self.fwmark.is_some_and(|mark| self.fwmask.unwrap_or(mark) != 0)
+    }
+
     /// Whether it is about IPv4; `None` when neither prefix tells, so that the instance does.
     pub fn ipv4(&self) -> Option<bool> {
         self.from.or(self.to).map(|net| net.addr().is_ipv4())

@@ -135,6 +135,7 @@ const RULE_ROWS: &[(&str, &str)] = &[
     ("rule-mark", "fwmark: 0x100, fwmask: 0xff, table: 9, priority: 5"),
     ("rule-for-all", "table: 9, priority: 5"),
     ("rule-for-all", "from: 0.0.0.0/0, table: 9, priority: 5"),
+    ("rule-for-all", "fwmark: 0, table: 9, priority: 5"),
     ("interface-name", "iif: 'ens 33', table: 9, priority: 5"),
     ("interface-name", "oif: '', table: 9, priority: 5"),
 ];

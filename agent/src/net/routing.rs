@@ -6,6 +6,7 @@
 //! routes of the silent handover ([`super::route`]), which are about one address.
 
 mod follow;
+mod hear;
 mod ledger;
 mod route;
 mod rule;

@@ -163,7 +163,7 @@ fn rule(desk: &mut Desk<'_>, path: &str, rule: &VirtualRule) {
         || !every(rule.to)
         || rule.iif.is_some()
         || rule.oif.is_some()
-        || rule.fwmark.is_some();
+        || rule.selects_mark();
     if !selects {
         let message = format!("every packet of the host looks in table {} first", rule.table);
         let remedy = "say which: from, to, iif, oif or fwmark";
