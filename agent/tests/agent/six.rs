@@ -91,8 +91,8 @@ fn a_thousand_ipv6_vips_cost_neither_a_lease_nor_the_election() {
         assert_eq!(now.warnings, Vec::<String>::new());
         std::thread::sleep(Duration::from_millis(500));
     }
-    let end = local::instance(&home, "SIX", |_| true);
-    assert!(end.adverts_sent >= begin.adverts_sent + 14, "{begin:?} {end:?}");
+    // Counters are published every few seconds.
+    local::instance(&home, "SIX", |it| it.adverts_sent >= begin.adverts_sent + 14);
     // The peer never waited so long that it would have taken over.
     let after = local::instance(&peer_home, "SIX", |_| true);
     assert_eq!((after.state, after.since), (InstanceState::Backup, backup.since));
