@@ -11,6 +11,7 @@ mod checksum;
 pub mod config;
 mod coordinated;
 mod custody;
+mod departed;
 pub mod encode;
 pub mod group;
 pub mod input;

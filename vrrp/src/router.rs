@@ -20,6 +20,7 @@ mod together;
 use crate::config::{Authentication, Config, ConfigError, Priority};
 use crate::coordinated::{Forms, Running};
 use crate::custody::Keeping;
+use crate::departed::Departed;
 use crate::encode::Message;
 use crate::input::{Health, Input};
 use crate::output::{Custody, Discard, Output, Reason, Transition, Transmission, Warning};
@@ -46,6 +47,7 @@ pub struct Router {
     state: State,
     keeping: Keeping,
     forms: Forms,
+    departed: Departed,
     /// When this router last became fit again, or woke; no preemption soon after.
     recovered: Option<Time>,
     /// Resumed, and the checks have not all spoken since.
@@ -73,6 +75,7 @@ impl Router {
         config.check()?;
         Ok(Self {
             forms: Forms::new(&config),
+            departed: Departed::default(),
             config,
             pace,
             health: Health::default(),

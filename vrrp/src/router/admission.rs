@@ -49,6 +49,9 @@ impl Router {
 
     /// A stranger is reported, and ignored if the configuration says so.
     fn admit_sender(&mut self, now: Time, source: IpAddr, priority: u8) -> Result<(), Discard> {
+        if self.departed.counts(now, source) {
+            return Ok(());
+        }
         let members = &self.config.members;
         let is_member = members.iter().any(|member| member.address == Some(source));
         // While anybody's address is unknown, a stranger may be that member.

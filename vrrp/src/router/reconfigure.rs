@@ -18,6 +18,7 @@ impl Router {
         let before = self.effective_priority();
         let former = std::mem::replace(&mut self.config, config);
         self.forms.change(now, &self.config, self.running());
+        self.departed.change(now, &former, &self.config);
         if former.members != self.config.members || former.destination != self.config.destination {
             self.warnings.end(|warning| matches!(warning, Warning::Stranger { .. }));
         }
