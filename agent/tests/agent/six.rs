@@ -97,3 +97,23 @@ fn a_thousand_ipv6_vips_cost_neither_a_lease_nor_the_election() {
     let after = local::instance(&peer_home, "SIX", |_| true);
     assert_eq!((after.state, after.since), (InstanceState::Backup, backup.since));
 }
+
+#[test]
+fn by_unicast_adverts_come_from_a_global_address_and_reach_the_peer() {
+    let (lab, home, peer_home) = (over_ipv6(), Home::new(), Home::new());
+    for (host, number) in [(&lab.one, 1), (&lab.two, 2)] {
+        host.ip(&format!("addr add fe80::{number}/64 dev eth0 nodad"));
+        host.ip(&format!("addr add 2001:db8::{number}/64 dev eth0 nodad"));
+    }
+    let by_unicast = |priority, peer| {
+        let peers = format!(" unicast_peer {{\n2001:db8::{peer}\n }}\n");
+        config(priority, "2001:db8::10").replace(" virtual_ip", &format!("{peers} virtual_ip"))
+    };
+    let _agent = Agent::on(&lab.one, &home, &by_unicast(100, 2));
+    local::instance(&home, "SIX", |it| it.state == InstanceState::Master);
+    let _peer = Agent::on(&lab.two, &peer_home, &by_unicast(90, 1));
+    local::instance(&peer_home, "SIX", |it| {
+        let master = it.master.map(|master| master.to_string());
+        it.state == InstanceState::Backup && master.as_deref() == Some("2001:db8::1")
+    });
+}
