@@ -54,7 +54,7 @@ run() {
     fi
     "$BUILT/$TRIPLE/fuzz/fuzz-$target" \
         -runs="$runs" -max_len="${LENGTH:-${LENGTHS[$target]}}" \
-        -timeout="$TIMEOUT" -rss_limit_mb=2048 -print_final_stats=1 \
+        -timeout="$TIMEOUT" -rss_limit_mb=2048 -print_final_stats=1 -entropic=0 \
         -artifact_prefix="$place/failures/" ${options[@]+"${options[@]}"} \
         "$place/corpus" "$place/seeds" "fuzz/corpus/$target" >"$place/log" 2>&1 || status=$?
     if [ "$status" -ne 0 ]; then
@@ -81,7 +81,7 @@ keep() {
     rm -rf "$distilled"
     mkdir -p "$distilled"
     "$BUILT/$TRIPLE/fuzz/fuzz-$target" \
-        -set_cover_merge=1 -max_len="$KEPT_LENGTH" -timeout="$TIMEOUT" \
+        -set_cover_merge=1 -use_counters=0 -max_len="$KEPT_LENGTH" -timeout="$TIMEOUT" \
         "$distilled" "fuzz/corpus/$target" "$place/corpus" >"$place/merge.log" 2>&1
     find "fuzz/corpus/$target" -type f -regextype posix-extended \
         -regex '.*/[0-9a-f]{40}' -delete

@@ -56,8 +56,26 @@ impl Sources for Files {
     }
 }
 
+/// How far an input came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// Something in it is refused, by the reader or by the import.
+    Refused,
+    /// The export refuses to write it.
+    Imported,
+    /// Written, with a warning that something changes.
+    Exported,
+    /// Written, and imported as what it was.
+    CameBack,
+}
+
 /// Reads one input.
 pub fn run(data: &[u8]) {
+    reached(data);
+}
+
+/// Reads one input and says how far it came.
+pub fn reached(data: &[u8]) -> Reached {
     let files = Files::of(data);
     let mut hosts = Vec::new();
     let mut sound = true;
@@ -70,9 +88,7 @@ pub fn run(data: &[u8]) {
         hosts.push((node, host));
     }
     let (definitions, findings) = keepalived::import(&hosts);
-    if sound && !findings.has_errors() {
-        comes_back(&definitions);
-    }
+    if sound && !findings.has_errors() { comes_back(&definitions) } else { Reached::Refused }
 }
 
 /// Findings can be shown; drawing many takes longer than all the rest.
@@ -95,7 +111,7 @@ fn stand_alone(host: &HostConfig) {
 
 /// Exports the definitions for every member and imports the files. Errors are refusals and end
 /// it; a warning says that something gets lost or changed.
-fn comes_back(imported: &[Definition]) {
+fn comes_back(imported: &[Definition]) -> Reached {
     let definitions: Definitions = imported.iter().cloned().collect();
     let facts = BTreeMap::new();
     let options = ExportOptions {
@@ -110,7 +126,9 @@ fn comes_back(imported: &[Definition]) {
     let mut written = Vec::new();
     let mut exact = true;
     for node in members {
-        let Ok((text, said)) = export(&definitions, &facts, &node, &options) else { return };
+        let Ok((text, said)) = export(&definitions, &facts, &node, &options) else {
+            return Reached::Imported;
+        };
         exact &= said.iter().all(|finding| finding.rule == "script-user");
         let file = format!("{node}.conf");
         let none = &keepalived::NoSources;
@@ -120,9 +138,11 @@ fn comes_back(imported: &[Definition]) {
         written.push(text);
     }
     let (back, findings) = keepalived::import(&hosts);
-    if exact {
-        let back: Definitions = back.into_iter().collect();
-        assert!(!findings.has_errors(), "{findings:?} in what was exported:\n{written:#?}");
-        assert_eq!(back, definitions, "{written:#?}");
+    if !exact {
+        return Reached::Exported;
     }
+    let back: Definitions = back.into_iter().collect();
+    assert!(!findings.has_errors(), "{findings:?} in what was exported:\n{written:#?}");
+    assert_eq!(back, definitions, "{written:#?}");
+    Reached::CameBack
 }

@@ -2,8 +2,9 @@
 //! copies of both, the same ones every time. `make fuzz` is the long one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use vipfleet_fuzz::keepalived::{self, Reached};
 use vipfleet_fuzz::mutation::{Numbers, mutated};
-use vipfleet_fuzz::{TARGETS, Target};
+use vipfleet_fuzz::{TARGETS, Target, seeds};
 
 /// Every input, until one makes the target panic: that one.
 fn first_failure(target: Target, damaged: usize) -> Option<Vec<u8>> {
@@ -51,6 +52,16 @@ fn definitions_are_read_judged_and_come_back_as_written() {
 #[test]
 fn messages_are_refused_with_a_place_or_survive_the_way_back() {
     holds("session", 10_000);
+}
+
+#[test]
+fn seeds_of_the_reader_come_back_from_an_export_and_others_are_refused() {
+    let seeds = seeds::keepalived().expect("readable");
+    let reached: Vec<Reached> = seeds.iter().map(|seed| keepalived::reached(seed)).collect();
+    for (far, least) in [(Reached::Refused, 5), (Reached::Exported, 1), (Reached::CameBack, 5)] {
+        let many = reached.iter().filter(|it| **it == far).count();
+        assert!(many >= least, "{many} {far:?}: {reached:?}");
+    }
 }
 
 #[test]
