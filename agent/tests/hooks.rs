@@ -234,7 +234,7 @@ async fn a_hook_that_hangs_is_ended_and_the_next_one_runs() {
     hooks.drain(DEADLINE).await;
     assert_eq!(scene.read("out"), "BACKUP\n");
     let log = log.text();
-    assert!(log.contains("hook hangs") && log.contains("instance=VI_1"), "{log}");
+    assert!(log.contains("hook hangs") && log.contains("subject=instance VI_1"), "{log}");
 }
 
 #[tokio::test]
@@ -248,7 +248,9 @@ async fn failures_are_said_with_instance_file_and_status() {
     hooks.drain(DEADLINE).await;
     let log = log.text();
     let failed = log.lines().find(|line| line.contains("hook failed")).unwrap();
-    for part in ["WARN", "instance=VI_1", "state=\"FAULT\"", "file=\"fails\"", "exit status: 3"] {
+    for part in
+        ["WARN", "subject=instance VI_1", "state=\"FAULT\"", "file=\"fails\"", "exit status: 3"]
+    {
         assert!(failed.contains(part), "{part} in {failed}");
     }
     let missing = log.lines().find(|line| line.contains("hook not run")).unwrap();

@@ -22,8 +22,8 @@ fn definitions(lab: &Lab) -> String {
     let ready = lab.host("n1").directory().join(READY);
     format!(
         "kind: Check\nname: ready\nspec:\n  file: {{path: {ready}}}\n  interval: 100ms\n---\n\
-         kind: Instance\nname: VI_4\nspec:\n  virtualRouterId: 51\n  virtualAddresses: [{VIP_4}]\n  \
-         advertInterval: 200ms\n  members:\n{}---\n\
+         kind: Instance\nname: VI_4\nspec:\n  virtualRouterId: 51\n  \
+         virtualAddresses: [{VIP_4}]\n  advertInterval: 200ms\n  members:\n{}---\n\
          kind: Instance\nname: VI_6\nspec:\n  virtualRouterId: 51\n  \
          virtualAddresses: ['fe80::51', '{VIP_6}']\n  advertInterval: 200ms\n  members:\n{}---\n\
          kind: SyncGroup\nname: web\nspec: {{instances: [VI_4, VI_6]}}\n",
