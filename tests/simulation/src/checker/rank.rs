@@ -126,10 +126,15 @@ impl Rank {
         let interval = world.longest_interval(instance);
         let all_know = departure.calm > interval * 2 + world.reaction * 2
             && world.network(instance).reaches(departure.master, winner);
-        if !all_know || !world.lossless || winner == departure.master {
+        // In a torn group somebody may be held back on another LAN.
+        let torn = world.is_grouped(instance) && world.is_torn(instance);
+        if !all_know || torn || !world.lossless || winner == departure.master {
             return Ok(());
         }
         let definition = &world.definitions[instance];
+        if world.seat(winner, instance).definition.as_ref() != Some(definition) {
+            return Ok(());
+        }
         let priority = |host: usize| world.seat(host, instance).priority(host);
         // It may have been preempting already.
         if priority(winner) > departure.priority {
