@@ -17,7 +17,7 @@ pub struct Message<'a> {
     pub priority: u8,
     /// Valid for the version, as [`crate::Config::check`] demands; the rest is cut off.
     pub interval: Duration,
-    /// A password; ignored in v3. A trailer is [`Message::sign`]ed.
+    /// A password; ignored in v3. A trailer is added by the router.
     pub authentication: Authentication,
     /// For v3 over IPv4 only.
     pub checksum: ChecksumForm,
