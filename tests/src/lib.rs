@@ -15,6 +15,7 @@ pub mod house;
 pub mod kernel;
 pub mod lab;
 pub mod ledger;
+pub mod matrix;
 pub mod pair;
 pub mod probe;
 pub mod process;
