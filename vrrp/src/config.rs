@@ -172,6 +172,42 @@ pub enum Election {
     Together,
 }
 
+/// What a planned move makes of a router's priority, while it lasts; see [`crate::router`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// Its priority and weights, nothing else.
+    #[default]
+    Ordinary,
+    /// The one that serves, as long as it is at its full priority: takes over on command, whatever
+    /// `preemption` and the delays say, and keeps every other below it.
+    Leads,
+    /// Another one leads.
+    Follows,
+    /// Serves only when nobody else does: hands over if it is MASTER.
+    Yields,
+}
+
+impl Standing {
+    /// What the one that leads advertises: below an owner, which nobody outranks, and above every
+    /// other.
+    pub const LEAD: Priority = Priority(NonZeroU8::new(254).unwrap());
+    /// What one that yields advertises.
+    pub const LAST_RESORT: Priority = Priority(NonZeroU8::MIN);
+    const BELOW_LEAD: Priority = Priority(NonZeroU8::new(253).unwrap());
+
+    /// The effective priority of a router that would have `natural`, and `full` were all its
+    /// checks well. An owner's is not to be changed.
+    pub fn of(self, natural: Priority, full: Priority) -> Priority {
+        match self {
+            _ if natural.is_owner() => natural,
+            Self::Leads if natural >= full => Self::LEAD,
+            Self::Ordinary | Self::Leads => natural,
+            Self::Follows => natural.min(Self::BELOW_LEAD),
+            Self::Yields => Self::LAST_RESORT,
+        }
+    }
+}
+
 /// Where adverts go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
@@ -234,6 +270,8 @@ pub struct Config {
     pub recover_delay: Duration,
     pub takeover: Takeover,
     pub election: Election,
+    /// Of a planned move.
+    pub standing: Standing,
     /// The 3 of `3 × Advertisement_Interval` (RFC 9568 §6.1).
     pub down_adverts: u8,
     pub authentication: Authentication,

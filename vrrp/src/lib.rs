@@ -29,7 +29,7 @@ mod warnings;
 
 pub use config::{
     Announcements, Authentication, ChecksumForm, Config, ConfigError, Content, Destination,
-    Election, Family, Member, Preemption, Priority, Takeover, Version, Vrid,
+    Election, Family, Member, Preemption, Priority, Standing, Takeover, Version, Vrid,
 };
 pub use encode::Message;
 pub use group::Follow;

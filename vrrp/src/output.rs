@@ -88,6 +88,8 @@ pub enum Reason {
     Suspended,
     /// Carried on from a former incarnation of the agent.
     Resumed,
+    /// A planned move made this router the one that serves.
+    Switchover { master: IpAddr },
     /// With another router of the sync group, whose reason it was.
     Together(Box<Reason>),
 }
@@ -133,6 +135,7 @@ impl fmt::Display for Reason {
             }
             Self::Suspended => f.write_str("the machine was suspended"),
             Self::Resumed => f.write_str("carried on after a restart of the agent"),
+            Self::Switchover { master } => write!(f, "switchover: took over from {master}"),
             Self::Together(reason) => write!(f, "with its sync group: {reason}"),
         }
     }

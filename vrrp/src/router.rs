@@ -4,8 +4,8 @@
 //! kept, how inputs are dispatched, when to come back. What happens is told by state, in the
 //! RFC's order: `initialize` (§6.4.1), `backup` (§6.4.2), `master` (§6.4.3), and `fault`, which
 //! the RFC does not have. `admission` decides which adverts count, `handover` who serves while
-//! mastership moves, `reconfigure` what a new configuration disturbs, `together`
-//! how a sync group goes as one.
+//! mastership moves, `reconfigure` what a new configuration disturbs, `standing` what a planned
+//! move asks of a router, `together` how a sync group goes as one.
 
 mod admission;
 mod backup;
@@ -15,6 +15,7 @@ mod initialize;
 mod master;
 mod priority;
 mod reconfigure;
+mod standing;
 mod together;
 
 use crate::config::{Authentication, Config, ConfigError, Priority};

@@ -45,6 +45,9 @@ impl Default for Pace {
 pub(crate) struct Rank(u32);
 
 impl Rank {
+    /// Whom the operator named.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// What replaces the skew when the master has fallen silent.
     pub(crate) fn skew(self, pace: Pace, interval: Duration) -> Duration {
         let guard = interval * pace.guard_percent / 100;

@@ -2,7 +2,7 @@
 
 use crate::config::{
     Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
-    Member, Preemption, Priority, Takeover, Version, Vrid,
+    Member, Preemption, Priority, Standing, Takeover, Version, Vrid,
 };
 use std::net::IpAddr;
 use std::time::Duration;
@@ -31,6 +31,7 @@ pub(crate) fn config() -> Config {
         takeover: Takeover::Rfc,
         content: Content::Addresses,
         election: Election::Alone,
+        standing: Standing::Ordinary,
         down_adverts: 3,
         authentication: Authentication::None,
         checksum: ChecksumForm::PseudoHeader,

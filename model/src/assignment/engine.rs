@@ -92,6 +92,7 @@ impl AssignedInstance {
                 Some(_) => engine::Content::Election,
             },
             election: engine::Election::Alone,
+            standing: engine::Standing::Ordinary,
             down_adverts: self.down_adverts,
             authentication: match &self.authentication {
                 Authentication::None => engine::Authentication::None,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 use vipfleet_vrrp::{
     Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
-    Member, Pace, Preemption, Priority, Takeover, Version, Vrid,
+    Member, Pace, Preemption, Priority, Standing, Takeover, Version, Vrid,
 };
 
 /// One instance. `priorities` says by host who is a member, and at which base priority.
@@ -127,6 +127,7 @@ impl Definition {
             takeover: self.takeover,
             content: Content::Addresses,
             election: Election::Alone,
+            standing: Standing::Ordinary,
             down_adverts: self.down_adverts,
             authentication,
             checksum: ChecksumForm::PseudoHeader,

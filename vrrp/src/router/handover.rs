@@ -115,7 +115,7 @@ impl Router {
     }
 
     /// Whether anybody could succeed.
-    fn has_peers(&self) -> bool {
+    pub(super) fn has_peers(&self) -> bool {
         let known_alone =
             self.config.members_complete && self.config.members.iter().all(|member| member.this);
         let speaks_to_nobody =

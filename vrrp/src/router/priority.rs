@@ -2,7 +2,7 @@
 //! long it waits for its turn.
 
 use super::Router;
-use crate::config::{Preemption, Priority};
+use crate::config::{Preemption, Priority, Standing};
 use crate::state::{Backup, Heard};
 use crate::takeover::{self, Fitness, Rank};
 use crate::time::Time;
@@ -22,10 +22,26 @@ pub(super) enum Preempting {
 }
 
 impl Router {
-    /// Base priority with weights; what the next advert would carry.
+    /// Base priority with weights, as a planned move has it; what the next advert would carry.
     pub fn effective_priority(&self) -> Priority {
+        self.config.standing.of(self.natural_priority(), self.full_priority())
+    }
+
+    /// Without any planned move.
+    fn natural_priority(&self) -> Priority {
         let weight = if self.presumed_fit { self.health.full_weight } else { self.health.weight };
         self.config.priority.with_weight(weight)
+    }
+
+    fn full_priority(&self) -> Priority {
+        self.config.priority.with_weight(self.health.full_weight)
+    }
+
+    /// Whether a planned move has this router serve, and its checks have nothing against it.
+    pub(super) fn leads(&self) -> bool {
+        self.config.standing == Standing::Leads
+            && !self.config.priority.is_owner()
+            && self.natural_priority() >= self.full_priority()
     }
 
     /// Active_Down_Interval (RFC 9568 §6.1), with the rank instead of the skew where there is one.
@@ -39,9 +55,9 @@ impl Router {
 
     /// Place among the successors of `master`; `None` for rfc.
     pub(super) fn rank(&self, master: Option<Heard>) -> Option<Rank> {
-        let full = self.config.priority.with_weight(self.health.full_weight);
-        let fitness =
-            if self.effective_priority() < full { Fitness::Weakened } else { Fitness::Full };
+        let yields = self.config.standing == Standing::Yields;
+        let is_weakened = yields || self.natural_priority() < self.full_priority();
+        let fitness = if is_weakened { Fitness::Weakened } else { Fitness::Full };
         takeover::rank(&self.config, self.primary, master.map(|master| master.address), fitness)
     }
 
@@ -64,6 +80,9 @@ impl Router {
         if !self.is_settled(now) {
             return Preempting::Never;
         }
+        if self.leads() {
+            return Preempting::AtOnce(Rank::FIRST);
+        }
         // RFC 9568 §6.1: the owner preempts whatever Preempt_Mode says.
         if self.config.preemption == Preemption::NoPreempt && !self.config.priority.is_owner() {
             // Sticky unless unhealthy: a master below its own base priority is asking to be
@@ -72,6 +91,8 @@ impl Router {
                 .any(|member| member.address == Some(source) && theirs < member.priority);
             return match rank {
                 Some(rank) if is_below_its_base => Preempting::AtOnce(rank),
+                // It yields, and rfc is no reason to leave it alone with that.
+                None if is_below_its_base && theirs == Standing::LAST_RESORT => Preempting::ByTimer,
                 _ => Preempting::Never,
             };
         }

@@ -35,8 +35,10 @@ impl Router {
             self.stop_if_let_go();
         }
         self.shorten_advert_timer(now);
+        self.stand_down(now, former.standing);
         self.priority_changed(now, before);
         self.reconsider_preemption(now);
+        self.step_up(now, former.standing);
     }
 
     /// A former form has served its time.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use vipfleet_vrrp::{
     Announcements, Authentication, ChecksumForm, Config, Content, Destination, Election, Family,
-    Member, Message, Preemption, Priority, Takeover, Version, Vrid,
+    Member, Message, Preemption, Priority, Standing, Takeover, Version, Vrid,
 };
 
 pub(crate) fn host(number: u8) -> IpAddr {
@@ -35,6 +35,7 @@ pub(crate) fn config() -> Config {
         takeover: Takeover::Rfc,
         content: Content::Addresses,
         election: Election::Alone,
+        standing: Standing::Ordinary,
         down_adverts: 3,
         authentication: Authentication::None,
         checksum: ChecksumForm::PseudoHeader,

@@ -10,6 +10,7 @@ mod refusals;
 mod scenarios;
 mod script;
 mod signed;
+mod standing;
 mod state_by_input;
 mod table;
 mod together;

@@ -3,8 +3,8 @@
 use crate::fixture;
 use std::time::Duration;
 use vipfleet_vrrp::{
-    Authentication, ChecksumForm, Config, Destination, Health, Member, Preemption, Takeover, Time,
-    Version,
+    Authentication, ChecksumForm, Config, Destination, Health, Member, Preemption, Standing,
+    Takeover, Time, Version,
 };
 
 pub(super) struct Words<'t> {
@@ -84,6 +84,16 @@ impl<'t> Words<'t> {
         config.handover &= !self.flag("no-handover");
         if self.flag("nopreempt") {
             config.preemption = Preemption::NoPreempt;
+        }
+        for (word, standing) in [
+            ("ordinary", Standing::Ordinary),
+            ("leads", Standing::Leads),
+            ("follows", Standing::Follows),
+            ("yields", Standing::Yields),
+        ] {
+            if self.flag(word) {
+                config.standing = standing;
+            }
         }
         if self.flag("fast") {
             config.takeover = Takeover::Fast;
