@@ -1,35 +1,120 @@
 //! Proof that the VRRP loop is alive. The loop stores, the net thread looks before it renews a
 //! lease: a frozen loop must lose its addresses, whoever else is still running.
+//!
+//! The proof lies in a small mapped file, so that it survives a killed agent: a guard and the
+//! next incarnation read how long the loop has been silent. The file belongs on a tmpfs: a page
+//! of a disk's file is written back, and the loop would wait for a disk that hangs.
+
+mod file;
+mod layout;
+mod watch;
 
 use super::clock;
+use super::shared_memory::Mapping;
+use rustix::time::ClockId;
+use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use vipfleet_vrrp::Time;
 
 /// When the VRRP loop last finished judging what it had heard.
 #[derive(Debug)]
-pub struct Heartbeat(AtomicU64);
+pub struct Heartbeat {
+    memory: Memory,
+    incarnation: u64,
+    former: Option<Former>,
+}
+
+/// What the former incarnation left in the memory, in this boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// Its process id: this process's own after a re-execution in place.
+    pub pid: u32,
+    /// How long its loop had been silent, suspends included, when the memory was taken over.
+    pub silent: Duration,
+}
+
+#[derive(Debug)]
+enum Memory {
+    File(Mapping),
+    /// Nobody else sees it.
+    Private(Box<[AtomicU64]>),
+}
 
 impl Heartbeat {
     /// The loop sleeps at most this long, so that an idle loop counts as alive.
     pub const INTERVAL: Duration = Duration::from_millis(100);
 
-    /// A heart that beats now.
+    /// No announced silence lasts longer.
+    pub const LONGEST_SILENCE: Duration = Duration::from_secs(5);
+
+    /// A heart that beats now, in memory that ends with the process.
     pub fn new() -> Self {
-        Self(AtomicU64::new(clock::now().as_nanos()))
+        let words = (0..layout::WORDS).map(|_| AtomicU64::new(0)).collect();
+        Self::start(Memory::Private(words), None)
+    }
+
+    /// A heart that beats now, in a file. What a former incarnation left there in this boot is
+    /// taken over, and from this moment on its guard removes nothing any more; a file that is
+    /// damaged or of another boot is replaced.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file::Opened { mapping, former } = file::open(path)?;
+        Ok(Self::start(Memory::File(mapping), former))
+    }
+
+    fn start(memory: Memory, former: Option<Former>) -> Self {
+        let words = memory.words();
+        // Before the beat: a guard that still counts the old silence must not win against it.
+        let incarnation = watch::take_over(words);
+        words[layout::AGENT].store(std::process::id().into(), Ordering::Relaxed);
+        words[layout::GUARD].store(0, Ordering::Relaxed);
+        words[layout::EXCUSED_UNTIL].store(0, Ordering::Relaxed);
+        let heart = Self { memory, incarnation, former };
+        heart.beat(clock::now());
+        heart
     }
 
     /// Called by the loop *after* it has drained its sockets, fired its deadlines and posted its
     /// requests, with the time at which it *began* to drain: a loop that was frozen on the way,
     /// or wakes from a freeze, must not vouch for leases that it is about to give up.
-    pub fn beat(&self, now: Time) {
+    pub fn beat(&self, began: Time) {
+        let words = self.memory.words();
+        let ago = clock::now().since(began);
+        let boottime = clock::nanos(ClockId::Boottime).saturating_sub(nanos(ago));
+        words[layout::BEAT_BOOTTIME].store(boottime, Ordering::Relaxed);
         // Release: the requests posted before this beat are seen by whoever sees the beat.
-        self.0.store(now.as_nanos(), Ordering::Release);
+        words[layout::BEAT].store(began.as_nanos(), Ordering::Release);
     }
 
     /// When it last beat.
     pub fn last(&self) -> Time {
-        Time::from_nanos(self.0.load(Ordering::Acquire))
+        Time::from_nanos(self.memory.words()[layout::BEAT].load(Ordering::Acquire))
+    }
+
+    /// What a former incarnation of the agent left, when there was one in this boot.
+    pub fn former(&self) -> Option<Former> {
+        self.former
+    }
+
+    /// Announces that the loop will be silent from now on and for good reason: the agent
+    /// re-executes itself. Until then a guard takes nothing away, but never for longer than
+    /// [`Self::LONGEST_SILENCE`], nor than the lease of an address. The incarnation that takes
+    /// over ends it.
+    pub fn announce_silence(&self, length: Duration) {
+        let until = clock::nanos(ClockId::Boottime)
+            .saturating_add(nanos(length.min(Self::LONGEST_SILENCE)));
+        self.memory.words()[layout::EXCUSED_UNTIL].store(until, Ordering::Release);
+    }
+
+    /// Takes an announced silence back: the loop goes on after all.
+    pub fn end_silence(&self) {
+        self.memory.words()[layout::EXCUSED_UNTIL].store(0, Ordering::Release);
+    }
+
+    /// Says for ever that this agent has let go of everything by itself.
+    pub fn finish(&self) {
+        watch::finish(self.memory.words(), self.incarnation);
     }
 }
 
@@ -37,6 +122,19 @@ impl Default for Heartbeat {
     fn default() -> Self {
         Self::new()
     }
+}
+
+impl Memory {
+    fn words(&self) -> &[AtomicU64] {
+        match self {
+            Self::File(mapping) => mapping.words(),
+            Self::Private(words) => words,
+        }
+    }
+}
+
+fn nanos(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -49,5 +147,46 @@ mod tests {
         assert!(heart.last() <= clock::now());
         heart.beat(Time::from_nanos(5));
         assert_eq!(heart.last(), Time::from_nanos(5));
+    }
+
+    #[test]
+    fn the_next_incarnation_reads_how_long_the_last_one_was_silent() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heartbeat");
+        let first = Heartbeat::open(&path).unwrap();
+        assert_eq!(first.former(), None);
+        first.beat(Time::from_nanos(clock::now().as_nanos() - 700_000_000));
+        let second = Heartbeat::open(&path).unwrap();
+        let former = second.former().unwrap();
+        assert_eq!(former.pid, std::process::id());
+        assert!(former.silent >= Duration::from_millis(700), "{former:?}");
+        assert!(former.silent < Duration::from_secs(60), "{former:?}");
+        assert!(second.incarnation > first.incarnation);
+    }
+
+    #[test]
+    fn both_incarnations_see_one_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heartbeat");
+        let (first, second) = (Heartbeat::open(&path).unwrap(), Heartbeat::open(&path).unwrap());
+        first.beat(Time::from_nanos(7));
+        assert_eq!(second.last(), Time::from_nanos(7));
+    }
+
+    #[test]
+    fn an_announced_silence_is_bounded_and_ends_with_the_next_incarnation() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("heartbeat");
+        let until =
+            |heart: &Heartbeat| heart.memory.words()[layout::EXCUSED_UNTIL].load(Ordering::Acquire);
+        let first = Heartbeat::open(&path).unwrap();
+        let latest = clock::nanos(ClockId::Boottime) + nanos(Heartbeat::LONGEST_SILENCE);
+        first.announce_silence(Duration::from_secs(3600));
+        assert!(until(&first) >= latest && until(&first) < latest + 60_000_000_000);
+        let second = Heartbeat::open(&path).unwrap();
+        assert_eq!(until(&second), 0);
+        second.announce_silence(Duration::from_secs(1));
+        second.end_silence();
+        assert_eq!(until(&second), 0);
     }
 }

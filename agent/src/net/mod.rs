@@ -34,6 +34,7 @@ mod renewal;
 pub mod request;
 mod route;
 mod routing;
+mod shared_memory;
 pub mod socket;
 mod startup;
 mod sysctl;

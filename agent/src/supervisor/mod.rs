@@ -24,6 +24,7 @@ use crate::standalone::{self, ConfigFile};
 use crate::uplink::{self, FromServer, Running, Shared};
 use anyhow::Context as _;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::net::UnixListener;
@@ -209,7 +210,7 @@ fn start_node(
     boot_id: &str,
     former: Former,
 ) -> anyhow::Result<(Node, Notices)> {
-    let heartbeat = Arc::new(Heartbeat::new());
+    let heartbeat = Arc::new(heartbeat(&options.socket));
     let net_options =
         net::Options { state_dir: options.state_dir.clone(), heartbeat: Arc::clone(&heartbeat) };
     let (net, net_events) = Net::spawn(net_options)
@@ -224,6 +225,17 @@ fn start_node(
     })
     .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
     Ok((node, notices))
+}
+
+/// The heartbeat lies beside the socket, in the runtime directory: a store to a page of a disk
+/// would wait for the disk.
+fn heartbeat(socket: &Path) -> Heartbeat {
+    let path = socket.with_extension("heartbeat");
+    Heartbeat::open(&path).unwrap_or_else(|error| {
+        let path = path.display();
+        warn!(%path, %error, "no heartbeat that others can see: only the kernel's leases guard");
+        Heartbeat::new()
+    })
 }
 
 fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {
