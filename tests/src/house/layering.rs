@@ -51,7 +51,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("netlink-*", &["vipfleet-agent", "vipfleet-tests"]),
     ("socket2", &["vipfleet-agent", "vipfleet-tests"]),
     ("nix", &["vipfleet-agent", "vipfleet-tests"]),
-    ("etcd-client", &["vipfleet-server"]),
+    ("etcd-client", &["vipfleet-server", "vipfleet-swarm"]),
     ("redb", &["vipfleet-server"]),
 ];
 
