@@ -12,15 +12,20 @@ SOAK_CASES ?= 100000
 SEEDS ?= 100000
 # How often each fuzz target runs, in a soak and in `make fuzz`.
 FUZZ_RUNS ?= 1000000
+# Lines of `make bench`, such as F4 or F4,S1; all without it. QUICK=1 measures shorter and less.
+ONLY ?=
+QUICK ?=
 # KEEP=1 leaves the demo running, and keeps what fuzzing found worth keeping.
 KEEP ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build-deps build release test lint demo soak fuzz clean
+.PHONY: help deps build-deps build release test lint demo bench soak fuzz clean
 
 help:
 	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
 	@echo "make demo KEEP=1 the same, left running to look around"
+	@echo "make bench       measured beside keepalived: half an hour, docs/benchmarks.md;"
+	@echo "                 QUICK=1 takes five minutes, ONLY=F4 measures one line of the table"
 	@echo "make test        everything: units, protocol, real kernel, keepalived"
 	@echo "make lint        formatting, clippy, docs, rules of the house"
 	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each,"
@@ -63,6 +68,10 @@ lint: build-deps
 
 demo: deps release
 	@KEEP="$(KEEP)" deploy/demo.sh
+
+bench: deps release
+	$(CARGO) run --release --quiet -p vipfleet-bench $(CARGO_FLAGS) -- \
+		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 # SEEDS=N runs the first N seeds, SEEDS=A..B those from A up to B.
 soak: build-deps fuzz

@@ -4,6 +4,7 @@ use std::env;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,13 +18,26 @@ pub const PORT: u16 = 7700;
 /// No command of an operator may hang for longer than this in a test.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where `name` was built: `VIPFLEET_BIN_DIR`, or beside the running test.
+static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on takes our programs from `directory`.
+///
+/// # Panics
+/// When another directory was chosen before.
+pub fn use_programs_in(directory: PathBuf) {
+    let chosen = PROGRAMS.get_or_init(|| directory.clone());
+    assert!(*chosen == directory, "the programs are taken from {} already", chosen.display());
+}
+
+/// Where `name` was built: in the chosen directory, else `VIPFLEET_BIN_DIR`, else beside the
+/// running program.
 ///
 /// # Panics
 /// When it was not built.
 #[track_caller]
 pub fn our_program(name: &str) -> PathBuf {
-    let directory = env::var_os("VIPFLEET_BIN_DIR").map_or_else(beside_this_test, PathBuf::from);
+    let named = || env::var_os("VIPFLEET_BIN_DIR").map_or_else(beside_us, PathBuf::from);
+    let directory = PROGRAMS.get().cloned().unwrap_or_else(named);
     let program = directory.join(name);
     assert!(
         program.is_file(),
@@ -34,10 +48,12 @@ pub fn our_program(name: &str) -> PathBuf {
     program
 }
 
-fn beside_this_test() -> PathBuf {
-    let test = env::current_exe().expect("a running program has a path");
-    // target/debug/deps/test-0123456789abcdef
-    test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+fn beside_us() -> PathBuf {
+    let us = env::current_exe().expect("a running program has a path");
+    let directory = us.parent().unwrap_or(Path::new("/"));
+    // A test is target/debug/deps/test-0123456789abcdef.
+    let built = if directory.ends_with("deps") { directory.parent() } else { Some(directory) };
+    built.map(Path::to_owned).unwrap_or_default()
 }
 
 /// A control server.

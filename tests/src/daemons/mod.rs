@@ -10,7 +10,7 @@ mod nginx;
 use std::path::{Path, PathBuf};
 
 pub use self::etcd::Etcd;
-pub use self::fleet::{Agent, Outcome, PORT, Server, Vipctl, our_program};
+pub use self::fleet::{Agent, Outcome, PORT, Server, Vipctl, our_program, use_programs_in};
 pub use self::keepalived::Keepalived;
 pub use self::nginx::Nginx;
 

@@ -49,8 +49,8 @@ const WORLDLY_WHEN_NAMED: &[&str] = &["libc"];
 const CONFINED: &[(&str, &[&str])] = &[
     ("rtnetlink", &["vipfleet-agent", "vipfleet-tests"]),
     ("netlink-*", &["vipfleet-agent", "vipfleet-tests"]),
-    ("socket2", &["vipfleet-agent", "vipfleet-tests"]),
-    ("nix", &["vipfleet-agent", "vipfleet-tests"]),
+    ("socket2", &["vipfleet-agent", "vipfleet-tests", "vipfleet-bench"]),
+    ("nix", &["vipfleet-agent", "vipfleet-tests", "vipfleet-bench"]),
     ("etcd-client", &["vipfleet-server", "vipfleet-swarm"]),
     ("redb", &["vipfleet-server"]),
 ];

@@ -14,12 +14,16 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
+
 use crate::lab::Host;
 
 const MESSAGE_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 const ATTRIBUTE_HEADER: usize = 4;
 const IFA_LOCAL: u16 = 2;
+/// A thousand addresses that change at once must not overrun it.
+const RECEIVE_BUFFER: usize = 8 << 20;
 
 /// What happened to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +141,8 @@ fn subscribe() -> File {
             mem::size_of_val(&timeout) as libc::socklen_t,
         );
         assert!(set == 0, "netlink timeout: {}", std::io::Error::last_os_error());
+        setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+            .unwrap_or_else(|error| panic!("netlink buffer: {error}"));
         File::from(socket)
     }
 }

@@ -43,6 +43,7 @@ pub enum Neighbour {
 /// A running prober.
 #[derive(Debug)]
 pub struct Pinger {
+    start: Instant,
     stop: Arc<AtomicBool>,
     runner: Option<JoinHandle<Losses>>,
 }
@@ -51,10 +52,16 @@ impl Pinger {
     /// Starts asking `target` from `client`, once each millisecond.
     pub fn start(client: &Host, target: impl Into<IpAddr>, neighbour: Neighbour) -> Self {
         let target = target.into();
+        let start = Instant::now();
         let stop = Arc::new(AtomicBool::new(false));
         let stopping = Arc::clone(&stop);
-        let runner = client.spawn_within(move || ping(target, neighbour, &stopping));
-        Self { stop, runner: Some(runner) }
+        let runner = client.spawn_within(move || ping_since(start, target, neighbour, &stopping));
+        Self { start, stop, runner: Some(runner) }
+    }
+
+    /// What the times in its report are counted from.
+    pub fn start_time(&self) -> Instant {
+        self.start
     }
 
     /// Stops asking, waits for late answers and reports.
@@ -78,13 +85,17 @@ impl Drop for Pinger {
 
 /// Asks `target` until `stop`, in the network namespace of the calling thread.
 pub fn ping(target: IpAddr, neighbour: Neighbour, stop: &AtomicBool) -> Losses {
-    let mut run = Run::open(target);
+    ping_since(Instant::now(), target, neighbour, stop)
+}
+
+fn ping_since(start: Instant, target: IpAddr, neighbour: Neighbour, stop: &AtomicBool) -> Losses {
+    let mut run = Run::open(start, target);
     let mut flusher = match neighbour {
         Neighbour::Warm => None,
         Neighbour::FlushedEvery(every) => Some(Flusher::open(target, every)),
     };
     let mut flushes = 0;
-    let mut next = Duration::ZERO;
+    let mut next = run.start.elapsed();
     while !stop.load(Ordering::Relaxed) {
         let now = run.start.elapsed();
         if let Some(flusher) = &mut flusher {
@@ -108,7 +119,7 @@ struct Run {
 }
 
 impl Run {
-    fn open(target: IpAddr) -> Self {
+    fn open(start: Instant, target: IpAddr) -> Self {
         let (domain, protocol) = match target {
             IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
             IpAddr::V6(_) => (Domain::IPV6, Protocol::ICMPV6),
@@ -121,7 +132,7 @@ impl Run {
         let pid = u16::try_from(std::process::id() & 0xff).expect("eight bits");
         let identifier = pid << 8 | low;
         let target = SocketAddr::new(target, 0);
-        Self { socket, target, identifier, start: Instant::now(), samples: Vec::new() }
+        Self { socket, target, identifier, start, samples: Vec::new() }
     }
 
     fn send(&mut self) {

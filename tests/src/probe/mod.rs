@@ -2,13 +2,15 @@
 //!
 //! Two kinds: [`Pinger`] asks every millisecond with an echo (ICMP or ICMPv6) and knows the
 //! length of every gap; [`Requester`] opens a new TCP connection for each HTTP request and counts
-//! what fails.
+//! what fails. Beside them [`AdvertWatch`] listens to what the routers say.
 
+mod adverts;
 mod flusher;
 mod http;
 mod icmp;
 mod losses;
 
+pub use self::adverts::{Advert, AdvertWatch};
 pub use self::http::{HttpReport, Pace, Requester, request_until};
 pub use self::icmp::{Neighbour, Pinger, ping};
 pub use self::losses::{Gap, Losses};

@@ -1,0 +1,17 @@
+//! Side-by-side measurements: each line of the table is one piece of work, done by keepalived (or
+//! another yardstick) and by ours in turn, several times each, on one machine and in one run.
+//!
+//! [`conduct`] runs lines and keeps every reading; [`table`], [`document`] and [`chart`] are pure
+//! functions of what was kept. What a line does is in [`lines`].
+
+pub mod chart;
+pub mod conduct;
+pub mod document;
+pub mod line;
+pub mod lines;
+pub mod machine;
+pub mod record;
+pub mod scene;
+pub mod setup;
+pub mod statistics;
+pub mod table;

@@ -1,0 +1,31 @@
+//! The lines of the table, each in a module that says how it is measured.
+
+mod graceful;
+mod process;
+mod silent;
+
+use crate::line::Line;
+
+/// All of them, in the order of the table.
+pub fn all() -> Vec<Box<dyn Line>> {
+    let mut lines: Vec<Box<dyn Line>> = Vec::new();
+    lines.extend(silent::lines());
+    lines.extend(graceful::lines());
+    lines.extend(process::lines());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_an_id_of_its_own() {
+        let lines = all();
+        let ids: Vec<&str> = lines.iter().flat_map(|line| line.rows()).map(|row| row.id).collect();
+        let distinct: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+    }
+}
