@@ -5,7 +5,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::line::{Effort, Line, Readings, Turn};
-use crate::machine::Machine;
+use crate::machine::{Machine, load_average};
 use crate::record::{Record, Run};
 
 /// Measures one line. `tell` hears of every run as it ends.
@@ -19,7 +19,8 @@ pub fn conduct(
     let rows = line.rows();
     let id = rows.first().map_or_else(String::new, |row| row.id.to_owned());
     let date = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut record = Record { id, date, effort, machine: machine.clone(), runs: Vec::new() };
+    let (load_average, machine) = (load_average(), machine.clone());
+    let mut record = Record { id, date, effort, load_average, machine, runs: Vec::new() };
     for index in 0..runs {
         let mut subjects = line.subjects().to_vec();
         if index % 2 == 1 {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::line::{Effort, Row, Subject};
+use crate::line::{Effort, Row, Subject, Target};
 use crate::record::Record;
-use crate::table;
+use crate::table::{self, Cells};
 
 /// Where the document is, relative to the root of the checkout.
 pub const PATH: &str = "docs/benchmarks.md";
@@ -25,20 +25,34 @@ ratios**, ours to keepalived's (where it has no such thing, to the yardstick's).
 
 Clients send an ICMP echo each millisecond; a gap is a run of unanswered ones. F1 to F3 count from
 the last advert on the wire, so that the phase of the death within an interval is left out. S1 to S3
-are processor time of the whole machine less what it takes idle. The yardstick is the least that the
-work costs by other means: a bare loop of `sendmmsg` (S1, S3), `ip -batch` (S4), raw etcd (C2).
+are processor time of the whole machine less what it takes idle (`?` when other work keeps it busy),
+and beside it that of the processes alone, which is exact at any time. The yardstick is the least
+that the work costs by other means: a bare loop of `sendmmsg` (S1, S3), `ip -batch` (S4), raw etcd
+(C2).
 ";
+
+/// The load average that lines themselves leave behind.
+const QUIET: f64 = 3.0;
 
 /// The whole document. Every record comes with the rows of its line.
 pub fn render(measured: &[(Vec<Row>, Record)]) -> String {
     let mut text = String::from(HEAD);
     conditions(&mut text, measured);
-    let cells: Vec<_> = measured
-        .iter()
-        .flat_map(|(rows, record)| rows.iter().map(|row| table::cells(row, record)))
-        .collect();
-    write!(text, "\n{}", table::markdown(&cells)).expect("a String takes all");
+    company(&mut text, measured);
+    let cells = |asked: bool| -> Vec<Cells> {
+        let rows =
+            measured.iter().flat_map(|(rows, record)| rows.iter().map(move |it| (it, record)));
+        let wanted = rows.filter(|(row, _)| (row.target != Target::Open) == asked);
+        wanted.map(|(row, record)| table::cells(row, record)).collect()
+    };
+    write!(text, "\n{}", table::markdown(&cells(true))).expect("a String takes all");
     text.push_str("\n![The longest gap of each run](benchmarks.svg)\n");
+    let beside = cells(false);
+    if !beside.is_empty() {
+        let table = table::markdown_beside(&beside);
+        write!(text, "\n## Beside them\n\nMeasured in the same runs, with no target.\n\n{table}")
+            .expect("a String takes all");
+    }
     failures(&mut text, measured);
     text
 }
@@ -72,6 +86,21 @@ fn conditions(text: &mut String, measured: &[(Vec<Row>, Record)]) {
     }
 }
 
+fn company(text: &mut String, measured: &[(Vec<Row>, Record)]) {
+    let busy = measured.iter().filter(|(_, record)| record.load_average > QUIET);
+    let ids: Vec<&str> = busy.clone().map(|(_, record)| record.id.as_str()).collect();
+    let most = busy.map(|(_, record)| record.load_average).fold(0.0, f64::max);
+    if !ids.is_empty() {
+        let what = if ids.len() == measured.len() { "every line".into() } else { ids.join(", ") };
+        writeln!(
+            text,
+            "\nOther work was on the machine (load average up to {most:.1}) during {what}: there, \
+             processor time of the whole machine says nothing, and a ratio little."
+        )
+        .expect("a String takes all");
+    }
+}
+
 fn failures(text: &mut String, measured: &[(Vec<Row>, Record)]) {
     let failed: Vec<String> = measured
         .iter()
@@ -101,7 +130,7 @@ fn day(record: &Record) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::{Target, Unit};
+    use crate::line::Unit;
     use crate::record::Run;
     use crate::record::tests::record;
 
@@ -118,6 +147,26 @@ mod tests {
         assert!(text.contains("Measured on 2026-01-02: 2 × abacus"), "{text}");
         assert!(text.contains("| F1 | a host dies | 300 / 300 / 300 ms |"), "{text}");
         assert!(!text.contains("went wrong") && !text.contains("in a hurry"), "{text}");
+    }
+
+    #[test]
+    fn rows_without_a_target_are_in_a_table_of_their_own() {
+        let measured = record(&[300.0], &[90.0]);
+        let beside = Row { target: Target::Open, ..row() };
+        let text = render(&[(vec![row(), beside], measured)]);
+        let (asked, open) = text.split_once("## Beside them").unwrap();
+        assert_eq!(asked.matches("| F1 |").count(), 1);
+        assert!(open.contains("| F1 | a host dies | 300 / 300 / 300 ms |"), "{open}");
+        assert!(!open.contains("target |"), "{open}");
+    }
+
+    #[test]
+    fn other_work_on_the_machine_is_told() {
+        let mut measured = record(&[300.0], &[90.0]);
+        assert!(!render(&[(vec![row()], measured.clone())]).contains("Other work"));
+        measured.load_average = 7.25;
+        let text = render(&[(vec![row()], measured)]);
+        assert!(text.contains("(load average up to 7.2) during every line"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! [`conduct`] runs lines and keeps every reading; [`table`], [`document`] and [`chart`] are pure
 //! functions of what was kept. What a line does is in [`lines`].
 
+pub mod accounts;
 pub mod chart;
+pub mod clients;
 pub mod conduct;
 pub mod document;
 pub mod line;
@@ -12,6 +14,8 @@ pub mod lines;
 pub mod machine;
 pub mod record;
 pub mod scene;
+pub mod sender;
 pub mod setup;
 pub mod statistics;
 pub mod table;
+pub mod wire;

@@ -38,6 +38,12 @@ impl Machine {
     }
 }
 
+/// How many threads wanted a processor in the last minute.
+pub fn load_average() -> f64 {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or_default()
+}
+
 /// The value of the first line `NAME : VALUE`.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;

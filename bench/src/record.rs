@@ -28,6 +28,8 @@ pub struct Record {
     pub date: String,
     /// How long runs took.
     pub effort: Effort,
+    /// The machine's load average when it began: what others did on it.
+    pub load_average: f64,
     /// Where it was measured.
     pub machine: Machine,
     /// In the order in which they were made.
@@ -105,6 +107,7 @@ pub(crate) mod tests {
             id: "F1".into(),
             date: "2026-01-02T03:04:05Z".into(),
             effort: Effort::Full,
+            load_average: 0.1,
             machine: Machine::default(),
             runs,
         }

@@ -117,10 +117,20 @@ fn number(value: f64) -> String {
 
 /// For a document.
 pub fn markdown(rows: &[Cells]) -> String {
-    let mut text = format!("| {} |\n", HEAD.join(" | "));
-    text.push_str(&format!("|{}\n", "---|".repeat(HEAD.len())));
+    columns(rows, HEAD.len())
+}
+
+/// For a document: rows of which nothing is asked.
+pub fn markdown_beside(rows: &[Cells]) -> String {
+    let limit = HEAD.iter().position(|head| *head == "limit");
+    columns(rows, limit.unwrap_or(HEAD.len()))
+}
+
+fn columns(rows: &[Cells], count: usize) -> String {
+    let mut text = format!("| {} |\n", HEAD[..count].join(" | "));
+    text.push_str(&format!("|{}\n", "---|".repeat(count)));
     for Cells(cells) in rows {
-        writeln!(text, "| {} |", cells.join(" | ")).expect("a String takes all");
+        writeln!(text, "| {} |", cells[..count].join(" | ")).expect("a String takes all");
     }
     text
 }

@@ -1,8 +1,16 @@
 //! The lines of the table, each in a module that says how it is measured.
 
+mod change;
+mod cold_start;
 mod graceful;
+mod load;
+mod many;
+mod memory;
 mod process;
+mod reload;
 mod silent;
+mod steady;
+mod swarm;
 
 use crate::line::Line;
 
@@ -12,6 +20,14 @@ pub fn all() -> Vec<Box<dyn Line>> {
     lines.extend(silent::lines());
     lines.extend(graceful::lines());
     lines.extend(process::lines());
+    lines.extend(reload::lines());
+    lines.extend(cold_start::lines());
+    lines.extend(steady::lines());
+    lines.extend(many::lines());
+    lines.extend(memory::lines());
+    lines.extend(load::lines());
+    lines.extend(change::lines());
+    lines.extend(swarm::lines());
     lines
 }
 

@@ -1,0 +1,118 @@
+//! Processor time and memory, as the kernel accounts for them.
+//!
+//! The machine's time is what is left of the wall clock when the idle time is taken away: with
+//! tick-based accounting the kernel counts idleness exactly, and work only by samples.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What happened in a period, in milliseconds of processor time a second.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// All processors, all processes and the kernel's own work.
+    pub machine: f64,
+    /// Each of the process trees that were asked for.
+    pub trees: Vec<f64>,
+}
+
+/// Watches for `period`: the machine, and the trees of processes with these roots.
+pub fn watch(period: Duration, roots: &[u32]) -> Load {
+    let start = Instant::now();
+    let idle = idle_time();
+    let before: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
+    thread::sleep(period);
+    let after: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
+    let idle = idle_time().saturating_sub(idle);
+    let elapsed = start.elapsed();
+    let processors = thread::available_parallelism().map_or(1, usize::from) as f64;
+    let a_second = |time: Duration| time.as_secs_f64() * 1e3 / elapsed.as_secs_f64();
+    let trees = before.iter().zip(after).map(|(before, after)| after.saturating_sub(*before));
+    Load { machine: processors * 1e3 - a_second(idle), trees: trees.map(a_second).collect() }
+}
+
+/// Resident memory of a process and all that it started, in millions of bytes.
+pub fn resident(root: u32) -> f64 {
+    let kilobytes = |pid: u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|it| it.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
+    };
+    tree(root).into_iter().map(kilobytes).sum::<f64>() * 1024.0 / 1e6
+}
+
+/// Idle, waiting for disks, and stolen by other machines: the first line of /proc/stat, in
+/// hundredths of a second (proc(5)).
+fn idle_time() -> Duration {
+    let text = fs::read_to_string("/proc/stat").expect("proc is mounted");
+    Duration::from_millis(idle_ticks(&text).expect("its first line is of all processors") * 10)
+}
+
+fn idle_ticks(stat: &str) -> Option<u64> {
+    let fields: Vec<u64> =
+        stat.lines().next()?.split_whitespace().skip(1).flat_map(str::parse).collect();
+    Some(fields.get(3)? + fields.get(4)? + fields.get(7)?)
+}
+
+fn tree_time(root: u32) -> Duration {
+    let tasks = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+    let threads = tree(root).into_iter().flat_map(tasks).flatten();
+    threads.map(|thread| thread_time(&thread.path())).sum()
+}
+
+/// The time of one thread, exactly, by its directory in /proc; zero when it is gone.
+pub fn thread_time(directory: &Path) -> Duration {
+    let text = fs::read_to_string(directory.join("schedstat")).unwrap_or_default();
+    let first = text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok());
+    first.map(Duration::from_nanos).unwrap_or_default()
+}
+
+fn tree(root: u32) -> Vec<u32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        let children: Vec<u32> = tasks
+            .filter_map(|task| fs::read_to_string(task.path().join("children")).ok())
+            .flat_map(|text| text.split_whitespace().flat_map(str::parse).collect::<Vec<u32>>())
+            .collect();
+        found.extend(children);
+        next += 1;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idleness_is_idle_waiting_and_stolen() {
+        let stat = "cpu  100 2 30 4000 50 6 7 8 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
+        assert_eq!(idle_ticks(stat), Some(4058));
+        assert_eq!(idle_ticks("cpu 1 2"), None);
+    }
+
+    #[test]
+    fn work_of_this_process_is_seen() {
+        let us = std::process::id();
+        let before = tree_time(us);
+        let start = Instant::now();
+        let mut sum = 0_u64;
+        while tree_time(us) < before + Duration::from_millis(20) {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+            assert!(start.elapsed() < Duration::from_secs(30), "20 ms of work were not seen");
+        }
+        assert!(resident(us) > 0.5);
+    }
+
+    #[test]
+    fn a_child_belongs_to_the_tree() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let found = tree(std::process::id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.contains(&child.id()), "{found:?}");
+    }
+}

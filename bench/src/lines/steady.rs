@@ -1,0 +1,111 @@
+//! S1 to S3: what 250 instances cost while nothing happens. The master is measured alone on the
+//! segment, the backup as what is added when it joins.
+
+use std::thread;
+use std::time::Duration;
+
+use vipfleet_tests::lab::Lab;
+
+use crate::accounts::{Load, watch};
+use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
+use crate::scene::{Router, wait_for_all};
+use crate::sender::Sender;
+use crate::setup::{Role, Setup};
+
+/// Past the second announcement of a new master, 5 s after the first.
+const SETTLING: Duration = Duration::from_secs(7);
+
+#[derive(Debug)]
+struct Steady {
+    rows: [Row; 4],
+    setup: Setup,
+}
+
+pub(super) fn lines() -> Vec<Box<dyn Line>> {
+    let row = |id, work, limit, factor: Option<f64>| {
+        let target = factor.map_or(Target::Open, Target::OfKeepalived);
+        Row { id, work, unit: Unit::MillisecondsPerSecond, limit, target }
+    };
+    let lines = [
+        Steady {
+            rows: [
+                row("S1", "250 masters at 100 ms: processor time", "the yardstick", Some(0.6)),
+                row("S2", "250 backups at 100 ms: processor time", "", Some(0.6)),
+                row("S1 own", "250 masters at 100 ms: the processes alone", "", None),
+                row("S2 own", "250 backups at 100 ms: the processes alone", "", None),
+            ],
+            setup: Setup::many(1, Duration::from_millis(100)),
+        },
+        Steady {
+            rows: [
+                row("S3", "250 masters at 1 s: processor time", "the yardstick", Some(1.0)),
+                row("S3 backup", "250 backups at 1 s: processor time", "", Some(1.0)),
+                row("S3 own", "250 masters at 1 s: the processes alone", "", None),
+                row("S3 backup own", "250 backups at 1 s: the processes alone", "", None),
+            ],
+            setup: Setup::many(1, Duration::from_secs(1)),
+        },
+    ];
+    lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
+}
+
+impl Line for Steady {
+    fn rows(&self) -> Vec<Row> {
+        self.rows.to_vec()
+    }
+
+    fn subjects(&self) -> &'static [Subject] {
+        &[Subject::Keepalived, Subject::Ours, Subject::Yardstick]
+    }
+
+    fn runs(&self, effort: Effort) -> usize {
+        effort.pick(1, 3)
+    }
+
+    fn run(&self, subject: Subject, turn: Turn) -> Readings {
+        let period = turn.effort.pick(Duration::from_secs(4), Duration::from_secs(10));
+        let lab = Lab::pair();
+        let idle = watch(period, &[]);
+        if subject == Subject::Yardstick {
+            return self.floor(&lab, &idle, period);
+        }
+        let mut first = Router::start(&lab, subject, &self.setup, Role::Higher);
+        wait_for_all(lab.host("n1"), &self.setup);
+        thread::sleep(SETTLING);
+        let alone = watch(period, &[first.process().pid()]);
+        let mut second = Router::start(&lab, subject, &self.setup, Role::Lower);
+        thread::sleep(SETTLING);
+        let both = watch(period, &[second.process().pid()]);
+        let [master, backup, own_master, own_backup] = &self.rows;
+        let readings =
+            Readings::one(own_master.id, alone.trees[0]).with(own_backup.id, both.trees[0]);
+        if !is_quiet(&idle) {
+            return readings;
+        }
+        readings
+            .with(master.id, alone.machine - idle.machine)
+            .with(backup.id, both.machine - alone.machine)
+    }
+}
+
+/// Other work on the machine hides what a daemon costs: then there is no reading of the whole.
+fn is_quiet(idle: &Load) -> bool {
+    idle.machine < 100.0
+}
+
+impl Steady {
+    fn floor(&self, lab: &Lab, idle: &Load, period: Duration) -> Readings {
+        let sender = Sender::start(lab.host("n1"), self.setup.instances, self.setup.interval);
+        let load = watch(period, &[]);
+        let before = sender.time();
+        thread::sleep(period);
+        let own = (sender.time() - before).as_secs_f64() * 1e3 / period.as_secs_f64();
+        let [master, _, own_master, _] = &self.rows;
+        let readings = Readings::one(own_master.id, own);
+        if is_quiet(idle) {
+            readings.with(master.id, load.machine - idle.machine)
+        } else {
+            readings
+        }
+    }
+}
