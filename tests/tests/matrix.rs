@@ -34,6 +34,8 @@ rows! {
     another_interval_of_version_two_makes_two_owners: "v2, other interval (1 s and 2 s)",
     another_interval_of_version_three_is_learned: "v3, other interval (200 ms and 500 ms)",
     another_password_makes_two_owners: "v2, other password",
+    a_sync_group_moves_as_one: "sync group of two instances",
+    of_three_hosts_the_best_that_is_left_serves: "three hosts, the programs by turns",
 }
 
 #[test]

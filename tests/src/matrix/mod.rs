@@ -4,10 +4,12 @@
 
 mod rows;
 mod scene;
+mod setup;
 
 use std::fmt::Write;
+use std::net::Ipv4Addr;
 
-pub use self::rows::{ROWS, VIP};
+pub use self::rows::{FELLOW, ROWS, VIP};
 pub use self::scene::play;
 
 /// Where the table is, relative to the root of the checkout.
@@ -22,7 +24,7 @@ pub enum Family {
     Six,
 }
 
-/// What happens when one of the two is n1, which has the higher priority or the lower address.
+/// What happens when one of the two is n1, which has the highest priority or the lower address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Story {
     /// The higher owns; the other one takes over when it stops or dies; it returns, and owns again.
@@ -33,9 +35,16 @@ pub enum Story {
     Waits,
     /// A stop moves the VIP long before the timer of the other one could run out.
     Resigns,
-    /// Of two equal masters the one with the higher address stays, as when a cut LAN heals.
+    /// Who stopped and returned leaves the VIP where it is; of two equal masters the one with the
+    /// higher address stays, as when a cut LAN heals.
     Tie,
-    /// Both own the VIP, because one of them discards what the other one says.
+    /// Of three hosts the first two go in turn and return in the other order; each time the best
+    /// that is left owns.
+    Succession,
+    /// As [`Story::Rank`], and a fault of one instance of a sync group moves both.
+    Together,
+    /// Both own the VIP, because one of them discards what the other one says; when the first
+    /// stops or dies the other one serves alone.
     TwoOwners {
         /// What keepalived's log says of it.
         theirs: &'static str,
@@ -59,8 +68,10 @@ pub struct Row {
     pub theirs: &'static str,
     /// Addresses that only keepalived's file has.
     pub theirs_adds: &'static str,
-    /// The priorities of n1 and n2.
-    pub priorities: [u8; 2],
+    /// The priorities of n1, n2 and, in a row of three hosts, n3. Neighbours run different programs.
+    pub priorities: &'static [u8],
+    /// VIP of a second instance, in a sync group with the first.
+    pub fellow: Option<Ipv4Addr>,
     /// With ours on n1, and with keepalived on n1.
     pub stories: [Story; 2],
     /// What our log has to say in the end, in some role.
@@ -84,12 +95,15 @@ pub fn render() -> String {
 fn cells(story: Story) -> [String; 2] {
     let same = |text: &str| [text.to_owned(), text.to_owned()];
     match story {
-        Story::Rank => same("green"),
+        Story::Rank | Story::Succession => same("green"),
+        Story::Together => ["green; so is a fault of one".into(), "green".into()],
         Story::Keeps => ["green: the peer keeps it".into(), "green".into()],
         Story::Waits => ["green: back after the delay".into(), "green".into()],
         Story::Resigns => ["green".into(), "not played: takes a minute".into()],
-        Story::Tie => ["not played: no tie".into(), "green: the higher address stays".into()],
-        Story::TwoOwners { theirs, .. } => same(&format!("two owners: `{theirs}`")),
+        Story::Tie => ["green: the peer keeps it".into(), "green: the higher address stays".into()],
+        Story::TwoOwners { theirs, .. } => {
+            same(&format!("two owners: `{theirs}`; the other one serves alone"))
+        }
     }
 }
 
@@ -104,10 +118,10 @@ variable the same test fails when it differs.
 
 *Stops* is SIGTERM and the start afterwards; *dies* is a host that is cut off without a word, and
 comes back. *Green*: one owner, the right one, at rest, after the move and after the return; at
-10 ms after the moves only. Otherwise keepalived's log has the line that is shown, ours names the
-disagreement, and both are up without a stop or a death. Rows without a word on preemption preempt.
-keepalived with its own MAC is in `tests/tests/virtual_mac.rs`. Sync groups, and three hosts of both
-programs, are not in the table.
+10 ms after the moves only. Otherwise both own the VIP before and after, keepalived's log has the
+line that is shown, and ours names the disagreement. Rows without a word on preemption preempt.
+Of three hosts the first and the third run the one program, the second the other; the first two go
+in turn. keepalived with its own MAC is in `tests/tests/virtual_mac.rs`.
 
 | | ours higher, stops | ours higher, dies | keepalived higher, stops | keepalived higher, dies |
 |---|---|---|---|---|

@@ -6,6 +6,8 @@ use super::{Family, Row, Story};
 
 /// The address that every IPv4 row moves.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 248, 120);
+/// The address of the second instance of a sync group.
+pub const FELLOW: Ipv4Addr = Ipv4Addr::new(192, 168, 248, 121);
 
 const PASS: &str = "version 2\n advert_int 1\n authentication {\n auth_type PASS\n \
                     auth_pass 1111\n }";
@@ -17,7 +19,8 @@ const PLAIN: Row = Row {
     ours: "",
     theirs: "",
     theirs_adds: "",
-    priorities: [100, 80],
+    priorities: &[100, 80],
+    fellow: None,
     stories: [Story::Rank; 2],
     report: None,
 };
@@ -56,14 +59,14 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "priority 0, v2 at 20 s",
         both: "version 2\n advert_int 20",
-        priorities: [255, 254],
+        priorities: &[255, 254],
         stories: [Story::Resigns; 2],
         ..PLAIN
     },
-    Row { name: "owner, priority 255", priorities: [255, 100], ..PLAIN },
+    Row { name: "owner, priority 255", priorities: &[255, 100], ..PLAIN },
     Row {
         name: "equal priorities (the higher address belongs to the other one)",
-        priorities: [100, 100],
+        priorities: &[100, 100],
         stories: [Story::Tie; 2],
         ..PLAIN
     },
@@ -96,6 +99,18 @@ pub const ROWS: &[Row] = &[
         ours: "authentication {\n auth_type PASS\n auth_pass 1111\n }",
         theirs: "authentication {\n auth_type PASS\n auth_pass 2222\n }",
         stories: [OTHER_PASSWORD; 2],
+        ..PLAIN
+    },
+    Row {
+        name: "sync group of two instances",
+        fellow: Some(FELLOW),
+        stories: [Story::Together; 2],
+        ..PLAIN
+    },
+    Row {
+        name: "three hosts, the programs by turns",
+        priorities: &[150, 100, 50],
+        stories: [Story::Succession; 2],
         ..PLAIN
     },
 ];

@@ -1,25 +1,23 @@
 //! Plays one row on a real kernel: each program in each role, on one segment.
 
-use std::net::{IpAddr, Ipv6Addr};
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{Family, ROWS, Row, Story, VIP};
+use super::setup::{TRACKED, file, laboratory, vip, vips};
+use super::{ROWS, Row, Story};
 use crate::daemons::{Agent, Keepalived};
 use crate::kernel;
-use crate::lab::{Host, INTERFACE, Lab};
+use crate::lab::Lab;
 use crate::process::Process;
 use crate::wait;
 
-const VIP_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x248, 0, 0, 0, 0, 0x120);
 /// How long two owners have to persist to be no passing doubt.
 const PERSISTS: Duration = Duration::from_secs(3);
 /// Shorter than the preemption delay of the row that has one.
 const STILL_WAITING: Duration = Duration::from_millis(1500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Program {
+pub(super) enum Program {
     Ours,
     Theirs,
 }
@@ -67,8 +65,17 @@ pub fn play(name: &str) {
         let mut scene = Scene::start(row, first, story);
         match story {
             Story::TwoOwners { theirs, ours } => scene.two_owners(theirs, ours),
-            Story::Tie => scene.tie(),
+            Story::Tie => {
+                scene.stop(story);
+                scene.tie();
+            }
             Story::Resigns => scene.stop(story),
+            Story::Succession => scene.succession(),
+            Story::Together => {
+                scene.stop(story);
+                scene.die(story);
+                scene.fault();
+            }
             Story::Rank | Story::Keeps | Story::Waits => {
                 scene.stop(story);
                 scene.die(story);
@@ -85,21 +92,18 @@ struct Scene<'row> {
     row: &'row Row,
     first: Program,
     /// Before the laboratory, so that they end first.
-    routers: [Router; 2],
+    routers: Vec<Router>,
     lab: Lab,
 }
 
 impl<'row> Scene<'row> {
     #[track_caller]
     fn start(row: &'row Row, first: Program, story: Story) -> Self {
-        let lab = Lab::pair();
-        if row.family == Family::Six {
-            prepare_ipv6(&lab);
-        }
-        let one = begin(&lab, row, first, 0);
+        let lab = laboratory(row);
+        let mut routers = vec![begin(&lab, row, first, 0)];
         wait_for(&lab, row, "the first to own the VIP", &["n1"]);
-        let two = begin(&lab, row, first, 1);
-        let scene = Self { row, first, routers: [one, two], lab };
+        routers.extend((1..row.priorities.len()).map(|index| begin(&lab, row, first, index)));
+        let scene = Self { row, first, routers, lab };
         if !matches!(story, Story::TwoOwners { .. }) {
             scene.rests_on("n1");
         }
@@ -112,7 +116,7 @@ impl<'row> Scene<'row> {
         self.moves_to("n2");
         self.routers[0] = begin(&self.lab, self.row, self.first, 0);
         match story {
-            Story::Keeps => return self.rests_on("n2"),
+            Story::Keeps | Story::Tie => return self.rests_on("n2"),
             Story::Waits => self.stays("n2", STILL_WAITING),
             _ => {}
         }
@@ -125,11 +129,57 @@ impl<'row> Scene<'row> {
     fn die(&mut self, story: Story) {
         let [owner, heir] = if story == Story::Keeps { ["n2", "n1"] } else { ["n1", "n2"] };
         self.lab.detach(owner);
-        let held = || kernel::holds(self.lab.host(heir), vip(self.row));
-        wait::until("the other one to take over", wait::GENEROUS, held, |held| *held);
+        self.takes_over(heir);
         self.is_reached();
         self.lab.attach(owner);
         // Both were MASTER: whoever preempts, the higher priority stays.
+        self.moves_to("n1");
+        self.rests_on("n1");
+    }
+
+    /// Who is cut off goes on serving where nobody hears it; the heir serves the others.
+    #[track_caller]
+    fn takes_over(&self, heir: &str) {
+        for vip in vips(self.row) {
+            let held = || kernel::holds(self.lab.host(heir), vip);
+            wait::until("the next in rank to take over", wait::GENEROUS, held, |held| *held);
+        }
+    }
+
+    /// The first two stop in turn and return, then they are cut off in turn and return.
+    #[track_caller]
+    fn succession(&mut self) {
+        for (gone, heir) in [(0, "n2"), (1, "n3")] {
+            assert!(
+                self.routers[gone].process().terminate().success(),
+                "n{} ended badly",
+                gone + 1
+            );
+            self.moves_to(heir);
+        }
+        for (back, owner) in [(1, "n2"), (0, "n1")] {
+            self.routers[back] = begin(&self.lab, self.row, self.first, back);
+            self.moves_to(owner);
+        }
+        for (gone, heir) in [("n1", "n2"), ("n2", "n3")] {
+            self.lab.detach(gone);
+            self.takes_over(heir);
+            assert!(heir == "n3" || !kernel::holds(self.lab.host("n3"), vip(self.row)));
+            self.is_reached();
+        }
+        self.lab.attach("n1");
+        self.lab.attach("n2");
+        self.moves_to("n1");
+        self.rests_on("n1");
+    }
+
+    /// What only the second instance tracks goes, and comes back.
+    #[track_caller]
+    fn fault(&mut self) {
+        self.lab.host("n1").must_run("ip", &["link", "set", TRACKED, "down"]);
+        self.moves_to("n2");
+        self.rests_on("n2");
+        self.lab.host("n1").must_run("ip", &["link", "set", TRACKED, "up"]);
         self.moves_to("n1");
         self.rests_on("n1");
     }
@@ -146,15 +196,28 @@ impl<'row> Scene<'row> {
 
     #[track_caller]
     fn two_owners(&mut self, theirs: &str, ours: &str) {
-        wait_for(&self.lab, self.row, "both to own the VIP", &["n1", "n2"]);
-        let both = || kernel::owners(&self.lab, vip(self.row));
-        wait::throughout("two owners", PERSISTS, both, |owners| *owners == ["n1", "n2"]);
+        self.both_own();
         for router in &mut self.routers {
             match router {
                 Router::Ours(_) => router.says(ours),
                 Router::Theirs(_) => router.says(theirs),
             }
         }
+        assert!(self.routers[0].process().terminate().success(), "{:?} ended badly", self.first);
+        self.moves_to("n2");
+        self.routers[0] = begin(&self.lab, self.row, self.first, 0);
+        self.both_own();
+        self.lab.detach("n1");
+        self.is_reached();
+        self.lab.attach("n1");
+        self.both_own();
+    }
+
+    #[track_caller]
+    fn both_own(&self) {
+        wait_for(&self.lab, self.row, "both to own the VIP", &["n1", "n2"]);
+        let both = || kernel::owners(&self.lab, vip(self.row));
+        wait::throughout("two owners", PERSISTS, both, |owners| *owners == ["n1", "n2"]);
     }
 
     #[track_caller]
@@ -175,8 +238,9 @@ impl<'row> Scene<'row> {
 
     #[track_caller]
     fn stays(&self, owner: &str, period: Duration) {
-        let owners = || kernel::owners(&self.lab, vip(self.row));
-        wait::throughout("one owner", period, owners, |owners| *owners == [owner]);
+        let owners = || owners(&self.lab, self.row);
+        let alone = |all: &Vec<Vec<String>>| all.iter().all(|owners| *owners == [owner]);
+        wait::throughout("one owner", period, owners, alone);
     }
 
     #[track_caller]
@@ -190,61 +254,29 @@ impl<'row> Scene<'row> {
     }
 }
 
-fn vip(row: &Row) -> IpAddr {
-    match row.family {
-        Family::Four => VIP.into(),
-        Family::Six => VIP_6.into(),
-    }
+/// Who has each VIP in its kernel.
+fn owners(lab: &Lab, row: &Row) -> Vec<Vec<String>> {
+    vips(row).map(|vip| kernel::owners(lab, vip)).collect()
 }
 
 #[track_caller]
 fn wait_for(lab: &Lab, row: &Row, what: &str, wanted: &[&str]) {
-    let owners = || kernel::owners(lab, vip(row));
+    let owners = || owners(lab, row);
     let what = format!("{}: {what}", row.name);
-    wait::until(&what, wait::GENEROUS, owners, |owners| *owners == wanted);
+    let as_wanted = |all: &Vec<Vec<String>>| all.iter().all(|owners| *owners == wanted);
+    wait::until(&what, wait::GENEROUS, owners, as_wanted);
 }
 
 #[track_caller]
 fn begin(lab: &Lab, row: &Row, first: Program, index: usize) -> Router {
-    let [own, peer] = if index == 0 { ["n1", "n2"] } else { ["n2", "n1"] };
-    let host = lab.host(own);
-    let program = if index == 0 { first } else { first.other() };
-    let file = file(row, program, host, lab.host(peer), row.priorities[index]);
+    let names = &["n1", "n2", "n3"][..row.priorities.len()];
+    let host = lab.host(names[index]);
+    let peers = names.iter().filter(|name| **name != names[index]);
+    let peers: Vec<_> = peers.map(|name| lab.host(name).address().to_string()).collect();
+    let program = if index.is_multiple_of(2) { first } else { first.other() };
+    let file = file(row, program, host, &peers.join("\n "), row.priorities[index]);
     match program {
         Ours => Router::Ours(Agent::standalone(host, &file)),
         Theirs => Router::Theirs(Keepalived::start(host, &file)),
-    }
-}
-
-fn file(row: &Row, program: Program, host: &Host, peer: &Host, priority: u8) -> PathBuf {
-    let (extra, more) = match program {
-        Ours => (row.ours, ""),
-        Theirs => (row.theirs, row.theirs_adds),
-    };
-    // keepalived becomes MASTER at once only when both say so.
-    let state = if priority == 255 { "MASTER" } else { "BACKUP" };
-    let link_local = if row.family == Family::Six { "fe80::51" } else { "" };
-    let text = format!(
-        "vrrp_instance VI_1 {{\n state {state}\n interface {INTERFACE}\n virtual_router_id 51\n \
-         priority {priority}\n {both}\n {extra}\n virtual_ipaddress {{\n {link_local}\n {vip}\n \
-         {more}\n }}\n}}\n",
-        both = row.both.replace("PEER", &peer.address().to_string()),
-        vip = vip(row),
-    );
-    let path = host.directory().join("matrix.conf");
-    std::fs::write(&path, text).expect("a writable directory");
-    path
-}
-
-/// Addresses for the hosts, and link-local ones that may be used.
-fn prepare_ipv6(lab: &Lab) {
-    for (number, host) in lab.hosts().iter().enumerate() {
-        let address = format!("2001:db8:248::{:x}/64", number + 1);
-        host.must_run("ip", &["address", "add", &address, "dev", INTERFACE, "nodad"]);
-    }
-    for host in lab.hosts() {
-        let shown = || host.must_run("ip", &["-6", "address", "show", "dev", INTERFACE]);
-        let usable = |text: &String| text.contains("fe80::") && !text.contains("tentative");
-        wait::until("a usable link-local address", wait::GENEROUS, shown, usable);
     }
 }
