@@ -32,7 +32,7 @@ help:
 	@echo "                 SEEDS=$(SEEDS) simulated fleets, and make fuzz"
 	@echo "make fuzz        FUZZ_RUNS=$(FUZZ_RUNS) coverage-guided executions of each fuzz target;"
 	@echo "                 KEEP=1 keeps the distilled corpus in fuzz/corpus"
-	@echo "make release     the three programs, optimised, in target/release"
+	@echo "make release     the programs, optimised, in target/release"
 	@echo "make deps        what the targets above need from the package manager"
 
 # What building needs (etcd-client runs protoc and needs Google's own .proto files).

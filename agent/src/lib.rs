@@ -2,10 +2,12 @@
 //! and holds a session with a control server that it can do without.
 //!
 //! `net`, `checks` and `uplink` never name each other: [`node`] joins the engine to the kernel on
-//! the VRRP thread, [`supervisor`] joins everything else on the async runtime.
+//! the VRRP thread, [`supervisor`] joins everything else on the async runtime. [`guard`] is both
+//! ends of the process beside the agent.
 
 pub mod cache;
 pub mod checks;
+pub mod guard;
 pub mod hooks;
 pub mod local_api;
 pub mod log;

@@ -8,6 +8,7 @@ use super::echo::Echoes;
 use super::error::{Fault, NetError};
 use super::event::{Event, EventSender};
 use super::heartbeat::Heartbeat;
+use super::heartbeat::record::Draft;
 use super::inbox::Inbox;
 use super::interface::Told;
 use super::lease::LeaseTerms;
@@ -81,6 +82,10 @@ pub(super) struct Actor {
     pub(super) marks: bool,
     inbox: Arc<Inbox>,
     pub(super) heartbeat: Arc<Heartbeat>,
+    /// What the guard knows.
+    pub(super) recorded: Draft,
+    /// Number of the guard's last removal that was given up here.
+    pub(super) removals_heeded: u64,
     boot: String,
     /// Set by `Reconcile`: leftovers nobody desires are removed from then on.
     reconciled: bool,
@@ -122,6 +127,8 @@ impl Actor {
             former,
             marks: startup::kernel_marks_addresses(),
             inbox,
+            recorded: Draft::default(),
+            removals_heeded: options.heartbeat.removal().map_or(0, |removal| removal.number),
             heartbeat: options.heartbeat,
             boot,
             reconciled: false,
@@ -205,6 +212,8 @@ impl Actor {
         if batch.once.abandoned {
             return Turn::Over;
         }
+        self.heed_the_guard();
+        let wished = !batch.wishes.is_empty() || batch.once.reconcile;
         for (name, wish) in batch.wishes {
             self.take_wish(name, wish);
         }
@@ -221,6 +230,9 @@ impl Actor {
         if self.resync_wanted || clock::now() >= self.next_resync {
             self.next_resync = clock::now() + RESYNC;
             self.resync().await;
+        }
+        if wished || self.links_changed || self.resync_wanted {
+            self.record();
         }
         self.claim(beat).await;
         self.look_for_routes().await;
@@ -252,6 +264,7 @@ impl Actor {
             self.told = Some(told);
         }
         if std::mem::take(&mut self.unwritten) {
+            self.record();
             let ledger = self.ledger();
             self.writer.put(ledger);
         }
@@ -275,6 +288,11 @@ impl Actor {
             settings: self.settings.borrowed().cloned().collect(),
             routing: self.book.held().collect(),
         }
+    }
+
+    /// Whether the kernel was cleaned of what a former incarnation left.
+    pub(super) fn is_reconciled(&self) -> bool {
+        self.reconciled
     }
 
     fn next_wake(&self) -> Time {

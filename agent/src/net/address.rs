@@ -19,18 +19,18 @@ const FOREVER: u32 = u32::MAX;
 
 /// One address as the kernel shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) index: u32,
-    pub(super) address: IpNet,
+pub(crate) struct Seen {
+    pub(crate) index: u32,
+    pub(crate) address: IpNet,
     /// Seconds left; `None` is for ever.
-    pub(super) valid: Option<u32>,
-    pub(super) mark: Option<u8>,
-    pub(super) standing: Standing,
+    pub(crate) valid: Option<u32>,
+    pub(crate) mark: Option<u8>,
+    pub(crate) standing: Standing,
 }
 
 /// How good an IPv6 address is as a source; those of IPv4 are all alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Good,
     /// Temporary (RFC 8981) or deprecated: one that goes soon.
     Passing,
@@ -61,23 +61,23 @@ impl Standing {
 impl Seen {
     /// Carries our mark and ends by itself. A permanent address is never ours, whatever else
     /// is said about it.
-    pub(super) fn is_marked_lease(&self) -> bool {
+    pub(crate) fn is_marked_lease(&self) -> bool {
         self.valid.is_some() && self.mark == Some(MARK)
     }
 
     /// An address of which nothing more is known.
-    pub(super) fn bare(index: u32, address: IpNet) -> Self {
+    pub(crate) fn bare(index: u32, address: IpNet) -> Self {
         Self { index, address, valid: None, mark: None, standing: Standing::Good }
     }
 
     /// What the kernel shows right after we added or renewed.
-    pub(super) fn leased(index: u32, address: IpNet, terms: LeaseTerms) -> Self {
+    pub(crate) fn leased(index: u32, address: IpNet, terms: LeaseTerms) -> Self {
         let valid = Some(terms.valid_seconds());
         Self { valid, mark: Some(MARK), ..Self::bare(index, address) }
     }
 
     /// `None` for messages without an address.
-    pub(super) fn from_message(message: &AddressMessage) -> Option<Self> {
+    pub(crate) fn from_message(message: &AddressMessage) -> Option<Self> {
         let (mut local, mut peer, mut valid, mut mark) = (None, None, None, None);
         let mut standing = Standing::Good;
         let is_ipv6 = message.header.family == AddressFamily::Inet6;

@@ -67,7 +67,7 @@ fn distance() -> Duration {
 }
 
 /// Nanoseconds of a clock.
-pub(super) fn nanos(clock: ClockId) -> u64 {
+pub(crate) fn nanos(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);

@@ -7,14 +7,19 @@
 
 mod file;
 mod layout;
+pub(crate) mod record;
 mod watch;
+pub(crate) mod watched;
 
+use self::record::{Draft, Entry};
 use super::clock;
 use super::shared_memory::Mapping;
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::ClockId;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use vipfleet_vrrp::Time;
 
@@ -24,6 +29,8 @@ pub struct Heartbeat {
     memory: Memory,
     incarnation: u64,
     former: Option<Former>,
+    /// Nobody guards, for as long as it is so.
+    unguarded: AtomicBool,
 }
 
 /// What the former incarnation left in the memory, in this boot.
@@ -33,18 +40,43 @@ pub struct Former {
     pub pid: u32,
     /// How long its loop had been silent, suspends included, when the memory was taken over.
     pub silent: Duration,
+    /// The process id of its guard, which ends by itself from now on.
+    pub guard: Option<u32>,
+}
+
+/// A removal by the guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Removal {
+    pub(crate) number: u64,
+    /// When.
+    pub at: Time,
+    /// How long the loop had been silent then.
+    pub silence: Duration,
 }
 
 #[derive(Debug)]
 enum Memory {
-    File(Mapping),
+    File(Box<Shared>),
     /// Nobody else sees it.
     Private(Box<[AtomicU64]>),
+}
+
+#[derive(Debug)]
+struct Shared {
+    file: OwnedFd,
+    header: Mapping,
+    tables: Mapping,
+    inherited: Vec<Entry>,
+    /// Rung when a sleeping guard must look earlier than it meant to.
+    bell: OwnedFd,
 }
 
 impl Heartbeat {
     /// The loop sleeps at most this long, so that an idle loop counts as alive.
     pub const INTERVAL: Duration = Duration::from_millis(100);
+
+    /// No silence is too long that is shorter: a loop with nothing to do beats once an interval.
+    const SHORTEST_PATIENCE: Duration = Duration::from_millis(250);
 
     /// No announced silence lasts longer.
     pub const LONGEST_SILENCE: Duration = Duration::from_secs(5);
@@ -59,8 +91,10 @@ impl Heartbeat {
     /// taken over, and from this moment on its guard removes nothing any more; a file that is
     /// damaged or of another boot is replaced.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file::Opened { mapping, former } = file::open(path)?;
-        Ok(Self::start(Memory::File(mapping), former))
+        let file::Opened { file, header, tables, former, inherited } = file::open(path)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let shared = Shared { file, header, tables, inherited, bell };
+        Ok(Self::start(Memory::File(Box::new(shared)), former))
     }
 
     fn start(memory: Memory, former: Option<Former>) -> Self {
@@ -70,7 +104,8 @@ impl Heartbeat {
         words[layout::AGENT].store(std::process::id().into(), Ordering::Relaxed);
         words[layout::GUARD].store(0, Ordering::Relaxed);
         words[layout::EXCUSED_UNTIL].store(0, Ordering::Relaxed);
-        let heart = Self { memory, incarnation, former };
+        let unguarded = AtomicBool::new(false);
+        let heart = Self { memory, incarnation, former, unguarded };
         heart.beat(clock::now());
         heart
     }
@@ -115,6 +150,78 @@ impl Heartbeat {
     /// Says for ever that this agent has let go of everything by itself.
     pub fn finish(&self) {
         watch::finish(self.memory.words(), self.incarnation);
+        self.ring();
+    }
+
+    /// Whether [`Self::finish`] was not called, and no newer incarnation has taken over.
+    pub(crate) fn is_current(&self) -> bool {
+        watch::is_current(self.memory.words(), self.incarnation)
+    }
+
+    /// How long the loop may be silent before a guard ends what has this master-down interval.
+    pub fn patience(master_down: Duration) -> Duration {
+        master_down.max(Self::SHORTEST_PATIENCE)
+    }
+
+    /// The guard's latest removal under this incarnation or a former one. An atomic load while
+    /// there was none.
+    pub fn removal(&self) -> Option<Removal> {
+        let word = |at: usize| self.memory.words()[at].load(Ordering::Acquire);
+        let number = word(layout::REMOVALS);
+        (number != 0).then(|| Removal {
+            number,
+            at: Time::from_nanos(word(layout::REMOVED_AT)),
+            silence: Duration::from_nanos(word(layout::REMOVED_SILENCE)),
+        })
+    }
+
+    /// Number of this incarnation, for its guard.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// The memory's file and the bell, for a guard; `None` when nobody else sees the memory.
+    pub(crate) fn shared(&self) -> Option<(BorrowedFd<'_>, BorrowedFd<'_>)> {
+        match &self.memory {
+            Memory::File(shared) => Some((shared.file.as_fd(), shared.bell.as_fd())),
+            Memory::Private(_) => None,
+        }
+    }
+
+    /// What the former incarnation had in the kernel.
+    pub(crate) fn inherited(&self) -> &[Entry] {
+        match &self.memory {
+            Memory::File(shared) => &shared.inherited,
+            Memory::Private(_) => &[],
+        }
+    }
+
+    /// Writes down what a guard may remove. Called by the net thread alone; never waits.
+    pub(crate) fn write_record(&self, draft: &Draft) {
+        if let Memory::File(shared) = &self.memory
+            && record::write(shared.header.words(), shared.tables.words(), draft)
+        {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        if let Memory::File(shared) = &self.memory {
+            // Full means rung already.
+            let _ = rustix::io::write(&shared.bell, &1_u64.to_ne_bytes());
+        }
+    }
+
+    /// Notes which process guards; `None` while none does.
+    pub(crate) fn set_guard(&self, pid: Option<u32>) {
+        let word = u64::from(pid.unwrap_or(0));
+        self.memory.words()[layout::GUARD].store(word, Ordering::Relaxed);
+        self.unguarded.store(pid.is_none(), Ordering::Relaxed);
+    }
+
+    /// Whether a guard is known to be missing.
+    pub fn is_unguarded(&self) -> bool {
+        self.unguarded.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +234,7 @@ impl Default for Heartbeat {
 impl Memory {
     fn words(&self) -> &[AtomicU64] {
         match self {
-            Self::File(mapping) => mapping.words(),
+            Self::File(shared) => shared.header.words(),
             Self::Private(words) => words,
         }
     }

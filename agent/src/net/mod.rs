@@ -10,7 +10,7 @@
 //! instances only to say whose address it talks about.
 
 mod actor;
-mod address;
+pub(crate) mod address;
 pub mod announce;
 pub mod arp;
 pub mod clock;
@@ -30,13 +30,14 @@ pub mod neighbour;
 mod netlink;
 mod place;
 mod readiness;
+mod recording;
 mod renewal;
 pub mod request;
 mod route;
 mod routing;
-mod shared_memory;
+pub(crate) mod shared_memory;
 pub mod socket;
-mod startup;
+pub(crate) mod startup;
 mod sysctl;
 mod thread;
 mod timestamp;

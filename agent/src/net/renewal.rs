@@ -84,7 +84,7 @@ impl Actor {
             self.unschedule(place);
             return None;
         };
-        if held.lease.may_have_expired(now) {
+        if held.lease.may_have_expired(now) || self.guard_took(held.lease) {
             // We slept through it. The kernel is late with dropping it; a renewal now would
             // bring back an address that another host has taken over.
             self.expire(place);

@@ -2,12 +2,14 @@
 //! holds once. The step from one to the other is in [`follow`], the messages are beside it.
 //!
 //! A route has no lease. It goes before the addresses do, when one of them expires, and when the
-//! VRRP loop has been silent for as long as a lease; a crash leaves it to the next start. Absent:
-//! routes of the silent handover ([`super::route`]), which are about one address.
+//! VRRP loop has been silent for as long as a lease; a crash leaves it to the guard, or without
+//! one to the next start. Absent: routes of the silent handover ([`super::route`]), which are about
+//! one address.
 
 mod follow;
 mod hear;
 mod ledger;
+mod removals;
 mod route;
 mod rule;
 

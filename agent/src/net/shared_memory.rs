@@ -29,10 +29,15 @@ impl Mapping {
         let start = unsafe {
             mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, file, offset)
         }?;
-        // SAFETY: the range was mapped above. Best effort: what is swapped out costs one fault.
-        let _ = unsafe { mlock(start, length) };
         let start = NonNull::new(start.cast()).ok_or(rustix::io::Errno::NOMEM)?;
         Ok(Self { start, words })
+    }
+
+    /// Keeps it from being swapped out. Best effort: what is swapped out costs a fault.
+    pub(crate) fn lock(&self) {
+        let length = self.words * size_of::<AtomicU64>();
+        // SAFETY: the range is mapped as long as `self` lives.
+        let _ = unsafe { mlock(self.start.as_ptr().cast(), length) };
     }
 
     /// The memory.

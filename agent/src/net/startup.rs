@@ -14,7 +14,7 @@ use std::time::Duration;
 const MARKS_SINCE: (u32, u32) = (5, 18);
 
 /// Whether this kernel keeps the mark that we put on addresses.
-pub(super) fn kernel_marks_addresses() -> bool {
+pub(crate) fn kernel_marks_addresses() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {

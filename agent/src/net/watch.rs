@@ -6,6 +6,7 @@ use super::clock;
 use super::event::{Drift, InterfaceState};
 use super::interface::Link;
 use super::ipv6::{self, Ipv6State};
+use super::lease::Lease;
 use super::place::{Goal, Holding, Place};
 use super::sysctl;
 use ipnet::IpNet;
@@ -141,14 +142,15 @@ impl Actor {
         };
         let now = clock::now();
         let is_up = self.mirror.link(seen.index).is_some_and(|link| link.running);
-        let Some(holding) = self.holdings.get_mut(&place) else {
-            return;
-        };
-        let lease = holding.lost_lease.take();
-        if lease.is_some_and(|lease| lease.may_have_expired(now)) {
+        let lease = self.holdings.get_mut(&place).and_then(|holding| holding.lost_lease.take());
+        let taken = |lease: Lease| lease.may_have_expired(now) || self.guard_took(lease);
+        if lease.is_some_and(taken) {
             self.expire(&place);
             return;
         }
+        let Some(holding) = self.holdings.get_mut(&place) else {
+            return;
+        };
         // The kernel takes the IPv6 addresses of an interface that is set down.
         holding.lost = is_up || seen.address.addr().is_ipv4();
         let patience = holding.repaired.map(|at| at + RETRY);

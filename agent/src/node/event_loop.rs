@@ -52,7 +52,9 @@ pub(super) struct EventLoop {
     pub(super) net_events: Events,
     /// Requests of a change that the kernel side takes in together, while one is being made.
     pub(super) together: Option<Vec<Request>>,
-    heartbeat: Arc<Heartbeat>,
+    pub(super) heartbeat: Arc<Heartbeat>,
+    /// Number of the guard's last removal that was heard of.
+    pub(super) removals_heard: u64,
     suspend: SuspendWatch,
     commands: Receiver<Command>,
     wake: Wake,
@@ -116,6 +118,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         net: options.net,
         net_events: options.net_events,
         together: None,
+        removals_heard: options.heartbeat.removal().map_or(0, |removal| removal.number),
         heartbeat: options.heartbeat,
         suspend: SuspendWatch::new(),
         commands: taken,
@@ -172,6 +175,8 @@ impl EventLoop {
             warn!(?slept, "the machine was suspended");
             self.tell_all(|| Input::Suspended);
         }
+        // Before the sockets: a former master must not answer the adverts of its successor.
+        self.hear_guard();
         self.drain_sockets();
         self.hear_kernel();
         while let Ok(command) = self.commands.try_recv() {

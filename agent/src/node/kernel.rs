@@ -5,12 +5,12 @@ use super::handle::Notice;
 use super::health::health;
 use super::instance::Leaving;
 use super::resume::Inventory;
-use crate::net::{Drift, Event, Leftover, clock};
+use crate::net::{Drift, Event, Heartbeat, Leftover, clock};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::{info, warn};
 use vipfleet_model::Name;
-use vipfleet_vrrp::Input;
+use vipfleet_vrrp::{Custody, Input};
 
 /// How often a socket that could not be opened is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
@@ -66,6 +66,10 @@ impl EventLoop {
                 }
             }
             Event::LeaseExpired { instance, address } => {
+                if !self.serves(&instance) {
+                    // Let go meanwhile, as one is whose addresses the guard took.
+                    return;
+                }
                 let text = format!("the kernel dropped {address}: its lease ran out");
                 self.warn(instance.clone(), text);
                 self.tell(&instance, Input::LeaseExpired);
@@ -105,6 +109,34 @@ impl EventLoop {
             Event::Owned(leftovers) => self.take_inventory(leftovers),
             Event::Stopped => self.finish(),
         }
+    }
+
+    /// An instance whose addresses the guard has taken away while this loop stood still is not
+    /// master any more.
+    pub(super) fn hear_guard(&mut self) {
+        let Some(removal) = self.heartbeat.removal() else { return };
+        if std::mem::replace(&mut self.removals_heard, removal.number) == removal.number {
+            return;
+        }
+        let affected = self.instances.values().filter(|instance| {
+            let master_down = instance.router.master_down_interval();
+            Heartbeat::patience(master_down) <= removal.silence
+        });
+        let affected = affected.map(|instance| instance.name().clone());
+        let affected = affected.filter(|name| self.serves(name));
+        for name in affected.collect::<Vec<_>>() {
+            let silence = removal.silence;
+            let text =
+                format!("the guard took its addresses: the agent stood still for {silence:?}");
+            self.warn(name.clone(), text);
+            self.tell(&name, Input::LeaseExpired);
+        }
+    }
+
+    /// Whether an instance has, or wants, its addresses in the kernel.
+    fn serves(&self, name: &Name) -> bool {
+        let custody = self.instances.get(name).and_then(|instance| instance.kernel.custody);
+        custody.is_some_and(|custody| custody != Custody::None)
     }
 
     /// Whether news answer the latest desire rather than one that was replaced since.

@@ -12,6 +12,10 @@ pub(super) const PACE: Duration = Duration::from_millis(20);
 /// Counters move without any change of state: they are published this often.
 pub(super) const REFRESH: Duration = Duration::from_secs(5);
 
+/// What every instance says while no guard runs.
+const UNGUARDED: &str = "no guard runs (see the agent's log): a VIP of an agent that dies or \
+                         freezes stays until its lease ends, its routes until the next start";
+
 impl EventLoop {
     /// Publishes when something changed and the pace allows, or when counters are due.
     pub(super) fn publish(&mut self, now: Time) {
@@ -36,12 +40,17 @@ impl EventLoop {
             detail: state.detail.clone(),
             since: state.since.clone(),
         });
+        let mut instances: Vec<_> =
+            self.instances.values().map(|instance| instance.report(now)).collect();
+        if self.heartbeat.is_unguarded() {
+            instances.iter_mut().for_each(|it| it.warnings.push(UNGUARDED.to_owned()));
+        }
         NodeReport {
             generation: self.generation,
             hash: self.hash.clone(),
             settled: self.reconciled
                 && self.instances.values().all(|it| it.kernel.settled && !it.is_leaving()),
-            instances: self.instances.values().map(|instance| instance.report(now)).collect(),
+            instances,
             checks: checks.collect(),
         }
     }

@@ -14,6 +14,7 @@ use self::keeper::Keeper;
 use self::signals::Signals;
 use crate::cache::{CacheError, StateDir};
 use crate::checks::{Checks, ExecPolicy};
+use crate::guard;
 use crate::hooks::Hooks;
 use crate::local_api::{self, LocalApi, Mode, SocketFile};
 use crate::net::{self, Heartbeat, Net};
@@ -67,6 +68,7 @@ struct Supervisor {
     from_server: mpsc::Receiver<FromServer>,
     boot_id: String,
     masters: BTreeSet<Name>,
+    heartbeat: Arc<Heartbeat>,
     stop: CancellationToken,
     /// Removed when the agent ends.
     _socket: SocketFile,
@@ -123,7 +125,11 @@ impl Supervisor {
             true => former.masters.iter().cloned().collect(),
             false => BTreeSet::new(),
         };
-        let (node, notices) = start_node(&options, &name, &boot_id, former)?;
+        // From here on no former guard takes anything away; the new one is there before the first
+        // address is.
+        let heartbeat = Arc::new(heartbeat(&options.socket));
+        guard::keep(&heartbeat);
+        let (node, notices) = start_node(&options, &name, &boot_id, former, &heartbeat)?;
         let policy = match source {
             Source::Server => ExecPolicy::ServerPushed { exec_dir: options.exec_dir.clone() },
             Source::Config(_) => ExecPolicy::StandAlone,
@@ -148,6 +154,7 @@ impl Supervisor {
             from_server,
             boot_id,
             masters,
+            heartbeat,
             stop: CancellationToken::new(),
             _socket: socket,
         };
@@ -209,10 +216,10 @@ fn start_node(
     name: &Name,
     boot_id: &str,
     former: Former,
+    heartbeat: &Arc<Heartbeat>,
 ) -> anyhow::Result<(Node, Notices)> {
-    let heartbeat = Arc::new(heartbeat(&options.socket));
     let net_options =
-        net::Options { state_dir: options.state_dir.clone(), heartbeat: Arc::clone(&heartbeat) };
+        net::Options { state_dir: options.state_dir.clone(), heartbeat: Arc::clone(heartbeat) };
     let (net, net_events) = Net::spawn(net_options)
         .context("cannot start the kernel side: the agent needs CAP_NET_ADMIN")?;
     let (node, notices, _thread) = node::spawn(node::Options {
@@ -221,7 +228,7 @@ fn start_node(
         former,
         net,
         net_events,
-        heartbeat,
+        heartbeat: Arc::clone(heartbeat),
     })
     .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
     Ok((node, notices))

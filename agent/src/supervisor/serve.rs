@@ -49,6 +49,9 @@ impl Supervisor {
         self.node.send(Command::Stop).await?;
         let deadline = Instant::now() + STOP_LIMIT;
         let in_time = timeout_at(deadline, self.wait_until_stopped(&mut signals)).await.is_ok();
+        if in_time {
+            self.heartbeat.finish();
+        }
         timeout(FAREWELL_LIMIT, self.wait_until_acknowledged()).await.ok();
         self.stop.cancel();
         self.hooks.drain(HOOKS_LIMIT).await;

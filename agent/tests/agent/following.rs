@@ -1,6 +1,7 @@
 //! Virtual routes, rules and elections without addresses, by the whole agent.
 
 use crate::assigned::{assignment, members};
+use crate::guard;
 use crate::lab::{Host, Lab, until};
 use crate::local;
 use crate::process::{Agent, Home};
@@ -11,7 +12,7 @@ use vipfleet_model::report::InstanceState;
 use vipfleet_model::routing::{VirtualRoute, VirtualRule};
 
 /// One member of an instance with a route and a rule.
-fn member(this: &str, addresses: &[&str]) -> Assignment {
+pub(crate) fn member(this: &str, addresses: &[&str]) -> Assignment {
     let all = [("n1", "10.78.0.1", 100), ("n2", "10.78.0.2", 80)];
     let own = all.iter().find(|(node, ..)| *node == this).unwrap();
     let mut assignment = assignment(own.2, addresses);
@@ -33,14 +34,14 @@ fn election(this: &str) -> Assignment {
 }
 
 /// Whether the host has the route and the rule; never one alone for long.
-fn follows(host: &Host) -> (bool, bool) {
+pub(crate) fn follows(host: &Host) -> (bool, bool) {
     let routes = host.ip("route show table all proto 112");
     let rules = host.ip("rule show");
     (routes.contains("10.99.0.0/16 via 10.78.0.9"), rules.contains("lookup 99 proto 112"))
 }
 
-const HERE: (bool, bool) = (true, true);
-const NOT_HERE: (bool, bool) = (false, false);
+pub(crate) const HERE: (bool, bool) = (true, true);
+pub(crate) const NOT_HERE: (bool, bool) = (false, false);
 
 /// Two agents that run `assignment`, the first of them MASTER.
 fn pair(lab: &Lab, homes: [&Home; 2], assignment: fn(&str) -> Assignment) -> (Agent, Agent) {
@@ -78,7 +79,10 @@ fn a_killed_master_that_comes_back_as_backup_removes_what_it_left() {
     let (lab, one, two) = (Lab::new(), Home::new(), Home::new());
     let (mut first, _second) = pair(&lab, [&one, &two], |this| member(this, &["10.78.0.10"]));
     until("the route and the rule", || follows(&lab.one) == HERE);
+    // Without its guard, which would have been first.
+    let guard = guard::of(&first);
     first.crash();
+    guard.kill();
     until("the other host to serve", || follows(&lab.two) == HERE);
     assert_eq!(follows(&lab.one), HERE);
     // From its cache: the server went with the test's first part.

@@ -9,6 +9,7 @@ mod cached;
 mod change;
 mod following;
 mod group;
+mod guard;
 mod lab;
 mod life;
 mod local;

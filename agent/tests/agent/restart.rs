@@ -1,5 +1,6 @@
 //! A crash, and what the next incarnation makes of it.
 
+use crate::guard;
 use crate::lab::{AddressMonitor, Lab, until, wait_for};
 use crate::life::ONE;
 use crate::local;
@@ -47,7 +48,9 @@ fn an_agent_that_crashed_and_is_back_at_once_carries_on() {
 fn an_agent_that_was_away_for_longer_comes_back_as_backup() {
     let (lab, home) = (Lab::new(), Home::new());
     let mut agent = master(&lab, &home);
+    let guard = guard::of(&agent);
     agent.crash();
+    guard.kill();
     // Five seconds of lease, of which three may pass: a peer may serve by now.
     wait_for("most of the lease to pass", || remaining(&lab).filter(|left| *left <= 1));
     let _again = Agent::standalone(&lab.one, &home);

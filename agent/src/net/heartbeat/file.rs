@@ -1,29 +1,35 @@
 //! The heartbeat's file: found, judged, and made anew when it is of no use.
 
 use super::super::shared_memory::Mapping;
+use super::record::{self, Entry};
 use super::{Former, layout, watch};
 use crate::net::{clock, ledger};
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::time::ClockId;
 use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const SIZE: u64 = (layout::WORDS * size_of::<u64>()) as u64;
+const HEADER: u64 = (layout::WORDS * size_of::<u64>()) as u64;
+const SIZE: u64 = HEADER + (2 * layout::TABLE * size_of::<u64>()) as u64;
 
 pub(super) struct Opened {
-    pub(super) mapping: Mapping,
+    pub(super) file: OwnedFd,
+    pub(super) header: Mapping,
+    pub(super) tables: Mapping,
     pub(super) former: Option<Former>,
+    /// What the former incarnation had in the kernel.
+    pub(super) inherited: Vec<Entry>,
 }
 
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let boot = boot();
     match open_at(path, OFlags::empty()) {
         Ok(file) => {
-            if let Some(opened) = adopt(&file, boot)? {
+            if let Some(opened) = adopt(file, boot)? {
                 return Ok(opened);
             }
             tracing::debug!(path = %path.display(), "the heartbeat's file is made anew");
@@ -35,14 +41,21 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let file = open_at(path, OFlags::CREATE | OFlags::EXCL)?;
     // Room for all of it now: a full file system must not be met by a store later (SIGBUS).
     rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, SIZE)?;
-    let mapping = Mapping::of(&file, 0, layout::WORDS)?;
-    let words = mapping.words();
+    let (header, tables) = map(&file)?;
+    let words = header.words();
     words[layout::BOOT].store(boot[0], Ordering::Relaxed);
     words[layout::BOOT + 1].store(boot[1], Ordering::Relaxed);
     words[layout::LAYOUT].store(layout::LAYOUT_VALUE, Ordering::Relaxed);
     // Last: without it the file is damaged.
     words[layout::MAGIC].store(layout::MAGIC_VALUE, Ordering::Release);
-    Ok(Opened { mapping, former: None })
+    Ok(Opened { file, header, tables, former: None, inherited: Vec::new() })
+}
+
+/// The first page, and the tables.
+pub(super) fn map(file: impl AsFd) -> io::Result<(Mapping, Mapping)> {
+    let header = Mapping::of(&file, 0, layout::WORDS)?;
+    header.lock();
+    Ok((header, Mapping::of(&file, HEADER, 2 * layout::TABLE)?))
 }
 
 fn open_at(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -51,26 +64,28 @@ fn open_at(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
 }
 
 /// The memory of a former incarnation; `None` when it cannot be carried on.
-fn adopt(file: &OwnedFd, boot: [u64; 2]) -> io::Result<Option<Opened>> {
-    let stat = rustix::fs::fstat(file)?;
-    if u64::try_from(stat.st_size).unwrap_or(0) < SIZE {
+fn adopt(file: OwnedFd, boot: [u64; 2]) -> io::Result<Option<Opened>> {
+    let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+    if size < HEADER {
         return Ok(None);
     }
-    let mapping = Mapping::of(file, 0, layout::WORDS)?;
-    let words = mapping.words();
+    let header = Mapping::of(&file, 0, layout::WORDS)?;
+    let words = header.words();
     let word = |at: usize| words[at].load(Ordering::Acquire);
     let is_ours = word(layout::MAGIC) == layout::MAGIC_VALUE
         && [word(layout::BOOT), word(layout::BOOT + 1)] == boot;
     if !is_ours {
         return Ok(None);
     }
-    if word(layout::LAYOUT) != layout::LAYOUT_VALUE {
+    if word(layout::LAYOUT) != layout::LAYOUT_VALUE || size != SIZE {
         // Of another version of the agent. Its guard reads this memory to the end.
         watch::take_over(words);
         return Ok(None);
     }
     let former = former(words);
-    Ok(Some(Opened { mapping, former }))
+    let (header, tables) = map(&file)?;
+    let inherited = record::read(header.words(), tables.words()).unwrap_or_default();
+    Ok(Some(Opened { file, header, tables, former, inherited }))
 }
 
 fn former(words: &[AtomicU64]) -> Option<Former> {
@@ -78,7 +93,8 @@ fn former(words: &[AtomicU64]) -> Option<Former> {
     let pid = u32::try_from(word(layout::AGENT)).ok().filter(|pid| *pid != 0)?;
     let now = clock::nanos(ClockId::Boottime);
     let silent = Duration::from_nanos(now.saturating_sub(word(layout::BEAT_BOOTTIME)));
-    Some(Former { pid, silent })
+    let guard = u32::try_from(word(layout::GUARD)).ok().filter(|pid| *pid != 0);
+    Some(Former { pid, silent, guard })
 }
 
 /// The kernel's boot id as two words; zeros when it does not say.
@@ -121,7 +137,7 @@ mod tests {
     fn the_guard_of_another_version_is_dismissed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("heartbeat");
-        let old = open(&path).unwrap().mapping;
+        let old = open(&path).unwrap().header;
         let incarnation = watch::take_over(old.words());
         change(&path, layout::LAYOUT, 99);
         open(&path).unwrap();

@@ -19,8 +19,22 @@ pub(crate) const EXCUSED_UNTIL: usize = 7;
 pub(crate) const BEAT: usize = 8;
 pub(crate) const BEAT_BOOTTIME: usize = 9;
 
+/// How often a guard removed something; when on CLOCK_MONOTONIC, and after what silence.
+pub(crate) const REMOVALS: usize = 16;
+pub(crate) const REMOVED_AT: usize = 17;
+pub(crate) const REMOVED_SILENCE: usize = 18;
+
+/// The shortest silence that ends something recorded; 0 while nothing is.
+pub(crate) const SHORTEST: usize = 24;
+/// Counts the records written; the lowest bit says in which of the two tables the latest is.
+pub(crate) const TURN: usize = 25;
+/// Words used of either table.
+pub(crate) const LENGTHS: usize = 26;
+
 /// The first page.
 pub(crate) const WORDS: usize = 512;
+/// Each of the two tables that follow it.
+pub(crate) const TABLE: usize = 32 * 1024;
 
 pub(crate) const MAGIC_VALUE: u64 = u64::from_be_bytes(*b"vipbeat\n");
 pub(crate) const LAYOUT_VALUE: u64 = 1;

@@ -49,3 +49,91 @@ pub(crate) fn finish(words: &[AtomicU64], incarnation: u64) {
         }
     }
 }
+
+/// Whether an incarnation is the newest and has not finished.
+pub(crate) fn is_current(words: &[AtomicU64], incarnation: u64) -> bool {
+    words[layout::WATCH].load(Ordering::Acquire) & !REMOVING == incarnation
+}
+
+/// Begins a removal in the name of an incarnation; false when that is not the newest any more.
+/// One that a guard of the same incarnation did not come to end goes on.
+pub(crate) fn begin_removal(words: &[AtomicU64], incarnation: u64) -> bool {
+    let (watch, removing) = (&words[layout::WATCH], incarnation | REMOVING);
+    let begun = watch.compare_exchange(incarnation, removing, Ordering::AcqRel, Ordering::Acquire);
+    begun.is_ok() || begun == Err(removing)
+}
+
+/// Ends it.
+pub(crate) fn end_removal(words: &[AtomicU64], incarnation: u64) {
+    let removing = incarnation | REMOVING;
+    // A newer incarnation that lost its patience has the word already.
+    let _ = words[layout::WATCH].compare_exchange(
+        removing,
+        incarnation,
+        Ordering::AcqRel,
+        Ordering::Relaxed,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Vec<AtomicU64> {
+        (0..layout::WORDS).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn a_guard_removes_nothing_once_a_newer_incarnation_has_taken_over() {
+        let words = memory();
+        let old = take_over(&words);
+        assert!(is_current(&words, old));
+        let new = take_over(&words);
+        assert!(!is_current(&words, old));
+        assert!(!begin_removal(&words, old));
+        assert!(begin_removal(&words, new));
+    }
+
+    #[test]
+    fn a_new_incarnation_waits_for_a_removal_that_is_going_on() {
+        let words = memory();
+        let old = take_over(&words);
+        assert!(begin_removal(&words, old));
+        std::thread::scope(|scope| {
+            let newer = scope.spawn(|| take_over(&words));
+            // Whoever reads the word now sees the old incarnation: the new one waits, or has not
+            // begun to.
+            assert!(is_current(&words, old));
+            end_removal(&words, old);
+            assert_eq!(newer.join().unwrap(), old + 1);
+        });
+    }
+
+    #[test]
+    fn a_guard_that_died_in_a_removal_does_not_hold_up_the_next_incarnation_for_ever() {
+        let words = memory();
+        let old = take_over(&words);
+        assert!(begin_removal(&words, old));
+        assert_eq!(take_over(&words), old + 1);
+        end_removal(&words, old);
+        assert!(is_current(&words, old + 1));
+    }
+
+    #[test]
+    fn the_next_guard_of_an_incarnation_carries_on_a_removal() {
+        let words = memory();
+        let incarnation = take_over(&words);
+        assert!(begin_removal(&words, incarnation));
+        assert!(begin_removal(&words, incarnation));
+    }
+
+    #[test]
+    fn an_agent_that_has_finished_is_guarded_no_more() {
+        let words = memory();
+        let incarnation = take_over(&words);
+        finish(&words, incarnation);
+        assert!(!is_current(&words, incarnation));
+        assert!(!begin_removal(&words, incarnation));
+        assert_eq!(take_over(&words), incarnation + 1);
+    }
+}

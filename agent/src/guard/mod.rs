@@ -1,0 +1,79 @@
+//! The guard: a tiny process beside the agent that takes VIPs, routes and rules away once the
+//! VRRP loop has been dead or silent for their master-down interval, so that the stale owner is
+//! gone when the new one comes. Leases of the kernel stand behind it.
+//!
+//! Two ends: [`keep`] is the agent's, which starts the guard and keeps it running; [`run`] is the
+//! guard's own. Between them lies nothing but the heartbeat's memory. The guard knows of routes
+//! only the messages that remove them, which the agent wrote there; it has no message of its own
+//! but questions. Absent on purpose: a runtime, files, configuration, every other capability.
+
+mod confine;
+mod due;
+mod keeper;
+mod remover;
+mod sentry;
+
+pub use keeper::keep;
+
+use sentry::{Ending, Sentry};
+use std::process::ExitCode;
+
+const USAGE: &str = "vipfleet-guard is started by vipfleet-agent: --agent PID --incarnation N";
+
+/// What the guard is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Order {
+    agent: u32,
+    incarnation: u64,
+}
+
+impl Order {
+    fn arguments(self) -> [String; 4] {
+        let Self { agent, incarnation } = self;
+        ["--agent".into(), agent.to_string(), "--incarnation".into(), incarnation.to_string()]
+    }
+
+    fn parse(arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let arguments: Vec<_> = arguments.collect();
+        let [first, agent, second, incarnation] = &arguments[..] else { return None };
+        let named = first == "--agent" && second == "--incarnation";
+        let agent = agent.parse().ok()?;
+        named.then(|| Some(Self { agent, incarnation: incarnation.parse().ok()? }))?
+    }
+}
+
+/// The guard's process, from its start to its end. Standard input is the heartbeat's memory,
+/// standard output the bell.
+pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
+    let Some(order) = Order::parse(arguments) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let ending = Sentry::post(order).and_then(|sentry| {
+        confine::confine()?;
+        sentry.watch()
+    });
+    match ending {
+        Ok(Ending::Dismissed | Ending::Done) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vipfleet-guard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_understands_its_order_and_nothing_else() {
+        let order = Order { agent: 7, incarnation: u64::MAX >> 2 };
+        assert_eq!(Order::parse(order.arguments().into_iter()), Some(order));
+        for text in
+            ["", "--help", "--agent 7", "--agent x --incarnation 1", "--incarnation 1 --agent 7"]
+        {
+            assert_eq!(Order::parse(text.split_whitespace().map(String::from)), None, "{text}");
+        }
+    }
+}
