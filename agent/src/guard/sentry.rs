@@ -122,7 +122,8 @@ impl Sentry {
         let (removed, refused) = (outcome.removed, outcome.refused);
         if removed > 0 {
             eprintln!(
-                "vipfleet-guard: the agent is {state}, its last beat {silence:?} ago: removed {removed}"
+                "vipfleet-guard: the agent is {state}, its last beat {silence:?} ago: removed \
+                 {removed}"
             );
         }
         self.handled.tries += 1;
