@@ -68,7 +68,8 @@ pub fn thread_time(directory: &Path) -> Duration {
     first.map(Duration::from_nanos).unwrap_or_default()
 }
 
-fn tree(root: u32) -> Vec<u32> {
+/// A process and all that it started and that has not been left behind, itself first.
+pub fn tree(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(pid) = found.get(next) {

@@ -12,6 +12,9 @@ use crate::scene::{Pair, settling};
 use crate::setup::Setup;
 use crate::statistics::percentile;
 
+/// Between two changes, so that what one brings about is over before the next.
+const CALM: Duration = Duration::from_millis(200);
+
 #[derive(Debug)]
 struct Change;
 
@@ -56,6 +59,7 @@ impl Line for Change {
         let Pair::Fleet(fleet) = &pair else { panic!("ours is a fleet") };
         let changes = turn.effort.pick(10, 50);
         let change = |number: u32| {
+            thread::sleep(CALM);
             // Above the peer's: the VIP stays where it is.
             let priority = format!("lb1={}", 101 + number % 2);
             took(&fleet.vipctl, &["set", "instance", "VI_1", "--priority", &priority, "--wait"])

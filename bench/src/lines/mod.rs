@@ -8,7 +8,9 @@ mod many;
 mod memory;
 mod process;
 mod reload;
+mod restart;
 mod silent;
+mod stale;
 mod steady;
 mod swarm;
 
@@ -20,6 +22,8 @@ pub fn all() -> Vec<Box<dyn Line>> {
     lines.extend(silent::lines());
     lines.extend(graceful::lines());
     lines.extend(process::lines());
+    lines.extend(stale::lines());
+    lines.extend(restart::lines());
     lines.extend(reload::lines());
     lines.extend(cold_start::lines());
     lines.extend(steady::lines());
