@@ -21,7 +21,8 @@ const BATCH: usize = 256;
 /// How long a server may take to answer Hello with Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(10);
 
-/// Least time between two reports on the stream; the first after a quiet time goes at once.
+/// Time between two reports on the stream, in the mean. The first two after a quiet time go at
+/// once: of a change the first says that it is taken on, the second that the kernel has it.
 const PACE: Duration = Duration::from_millis(50);
 
 /// How a session ended.
@@ -107,7 +108,8 @@ impl Session<'_> {
     /// `Notify::notified` and `Streaming::message` lose nothing when another branch wins.
     async fn serve(&mut self, incoming: &mut Streaming<v1::ServerMessage>) -> String {
         self.shared.report.mark_changed();
-        let mut next_report = Instant::now();
+        // When the next report is due; it may go one pace earlier.
+        let mut due = Instant::now();
         loop {
             if !self.send_transitions().await {
                 return "the stream closed".into();
@@ -125,8 +127,8 @@ impl Session<'_> {
                     Ok(None) => return "the server closed the stream".into(),
                     Err(status) => return innermost(&status),
                 },
-                Ok(()) = changed_after(&mut self.shared.report, next_report) => {
-                    next_report = Instant::now() + PACE;
+                Ok(()) = changed_after(&mut self.shared.report, due - PACE) => {
+                    due = due.max(Instant::now()) + PACE;
                     let report = self.shared.report.borrow_and_update().clone();
                     self.say(ToServer::Report(report.into())).await
                 }
