@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 
 use vipfleet_tests::probe::Advert;
 
-/// Adverts of one router that are further apart belong to different times as MASTER.
-const APART: Duration = Duration::from_secs(1);
-
 /// The longest time between two adverts of one virtual router from `source`, in what was heard
 /// after `since`; the advert before it counts as the first.
 pub fn longest_gap(heard: &[Advert], source: IpAddr, since: Instant) -> Duration {
@@ -28,12 +25,13 @@ pub fn claimed(heard: &[Advert], source: IpAddr) -> BTreeSet<u8> {
     claims(heard, source).map(|advert| advert.router_id).collect()
 }
 
-/// How often `source` became MASTER.
-pub fn takeovers(heard: &[Advert], source: IpAddr) -> usize {
+/// How often `source` became MASTER. Adverts of one router that are further apart than three
+/// intervals belong to different times.
+pub fn takeovers(heard: &[Advert], source: IpAddr, interval: Duration) -> usize {
     let mut last: BTreeMap<u8, Instant> = BTreeMap::new();
     let begins = |advert: &&Advert| {
         let before = last.insert(advert.router_id, advert.at);
-        before.is_none_or(|before| advert.at.saturating_duration_since(before) > APART)
+        before.is_none_or(|before| advert.at.saturating_duration_since(before) > interval * 3)
     };
     claims(heard, source).filter(begins).count()
 }
@@ -83,6 +81,7 @@ mod tests {
         ]);
         let source = IpAddr::from([192, 0, 2, 2]);
         assert_eq!(claimed(&heard, source), BTreeSet::from([8]));
-        assert_eq!(takeovers(&heard, source), 2);
+        assert_eq!(takeovers(&heard, source, Duration::from_millis(100)), 2);
+        assert_eq!(takeovers(&heard, source, Duration::from_secs(2)), 1);
     }
 }

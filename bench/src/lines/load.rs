@@ -59,7 +59,7 @@ impl Line for Busy {
         drop(loops);
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
-        Readings::one("S6", takeovers(&heard, backup) as f64)
+        Readings::one("S6", takeovers(&heard, backup, setup.interval) as f64)
             .with("S6 gap", milliseconds(longest_gap(&heard, master, begins)))
     }
 }

@@ -4,10 +4,12 @@
 use std::thread;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use vipfleet_tests::lab::Lab;
 use vipfleet_tests::probe::{AdvertWatch, Neighbour, Pinger};
 
+use crate::accounts::tree;
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
 use crate::scene::{Router, settling, wait_for_all};
 use crate::setup::{Role, Setup};
@@ -98,7 +100,14 @@ impl Line for Restart {
         match (self.replacement, subject) {
             (Replacement::Upgrade, Subject::Ours) => first.process().signal(Signal::SIGUSR2),
             (Replacement::Upgrade, _) => drop(first.process().terminate()),
-            (Replacement::Crash, _) => first.process().kill(),
+            (Replacement::Crash, Subject::Ours) => first.process().kill(),
+            // Its parent alone does no VRRP; the child that does would live on.
+            (Replacement::Crash, _) => {
+                for pid in tree(first.process().pid()) {
+                    let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
+                }
+                first.process().wait(MARGIN);
+            }
         }
         if !first.process().is_running() {
             first = Router::start(&lab, subject, &setup, Role::Higher);
@@ -107,8 +116,9 @@ impl Line for Restart {
         assert!(first.process().is_running(), "the daemon is gone:\n{}", first.process().log());
         let losses = pinger.finish();
         let lower = lab.host("n2").address().into();
+        let moves = takeovers(&adverts.heard(), lower, self.interval);
         Readings::one(self.row.id, losses.lost as f64)
-            .with(self.takeovers, takeovers(&adverts.heard(), lower) as f64)
+            .with(self.takeovers, moves as f64)
             .with_gaps(losses.gaps.iter().map(|gap| gap.length).max())
     }
 }
