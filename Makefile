@@ -24,7 +24,7 @@ KEEP ?=
 help:
 	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
 	@echo "make demo KEEP=1 the same, left running to look around"
-	@echo "make bench       measured beside keepalived: half an hour, docs/benchmarks.md;"
+	@echo "make bench       measured beside keepalived in about forty minutes: docs/benchmarks.md;"
 	@echo "                 QUICK=1 takes five minutes, ONLY=F4 measures one line of the table"
 	@echo "make test        everything: units, protocol, real kernel, keepalived"
 	@echo "make lint        formatting, clippy, docs, rules of the house"

@@ -24,6 +24,15 @@ pub struct Beside {
 }
 
 impl Beside {
+    /// By their ids.
+    pub const fn rows_of(
+        cold: &'static str,
+        newcomers: &'static str,
+        regulars: &'static str,
+    ) -> Self {
+        Self { cold, newcomers, regulars }
+    }
+
     /// As the table has them.
     pub fn rows(&self) -> [Row; 3] {
         let row = |id, work, unit| Row { id, work, unit, limit: "", target: Target::Open };

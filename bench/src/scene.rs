@@ -16,10 +16,20 @@ use vipfleet_tests::process::Process;
 use vipfleet_tests::wait;
 
 use crate::line::Subject;
-use crate::setup::{Role, Setup};
+use crate::setup::{Family, Role, Setup};
 
 /// The higher priority first.
 const HOSTS: [(&str, Role); 2] = [("n1", Role::Higher), ("n2", Role::Lower)];
+
+/// The segment, with IPv6 on it when the setup is of IPv6.
+#[track_caller]
+pub fn laboratory(setup: &Setup) -> Lab {
+    let lab = Lab::pair();
+    if setup.family == Family::Six {
+        lab.add_ipv6();
+    }
+    lab
+}
 
 /// The routers of both hosts.
 #[derive(Debug)]

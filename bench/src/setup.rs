@@ -37,7 +37,8 @@ pub enum Role {
 }
 
 impl Role {
-    fn priority(self) -> u8 {
+    /// Its base priority.
+    pub fn priority(self) -> u8 {
         match self {
             Self::Higher => 100,
             Self::Lower => 80,

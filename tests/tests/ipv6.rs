@@ -21,15 +21,7 @@ const AFTERMATH: Duration = Duration::from_secs(6);
 /// The lab with IPv6 on it, once the link-local addresses may be used.
 fn lab() -> Lab {
     let lab = Lab::pair();
-    for (number, host) in lab.hosts().iter().enumerate() {
-        let address = format!("2001:db8:248::{:x}/64", number + 1);
-        host.must_run("ip", &["address", "add", &address, "dev", INTERFACE, "nodad"]);
-    }
-    for host in lab.hosts() {
-        let shown = || host.must_run("ip", &["-6", "address", "show", "dev", INTERFACE]);
-        let usable = |text: &String| text.contains("fe80::") && !text.contains("tentative");
-        wait::until("a usable link-local address", wait::GENEROUS, shown, usable);
-    }
+    lab.add_ipv6();
     lab
 }
 

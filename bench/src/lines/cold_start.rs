@@ -30,7 +30,7 @@ impl Line for ColdStart {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 5)
+        effort.pick(1, 3)
     }
 
     fn run(&self, subject: Subject, _turn: Turn) -> Readings {

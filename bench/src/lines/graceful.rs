@@ -4,13 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use vipfleet_tests::kernel;
-use vipfleet_tests::lab::Lab;
 use vipfleet_tests::wait;
 
 use crate::clients::{Beside, Clients};
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
-use crate::scene::{Pair, settling};
-use crate::setup::Setup;
+use crate::scene::{Pair, laboratory, settling};
+use crate::setup::{Family, Setup};
 
 /// How long clients ask before.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -23,24 +22,38 @@ struct Graceful {
 }
 
 pub(super) fn lines() -> Vec<Box<dyn Line>> {
-    let row = |id, work| {
-        let (unit, target) = (Unit::Count, Target::Every(0.0));
-        Row { id, work, unit, limit: "0", target }
+    let line = |id, work, beside, setup| {
+        let row = Row { id, work, unit: Unit::Count, limit: "0", target: Target::Every(0.0) };
+        Box::new(Graceful { row, beside, setup }) as Box<dyn Line>
     };
-    let setup = |version, milliseconds| Setup::single(version, Duration::from_millis(milliseconds));
-    let lines = [
-        Graceful {
-            row: row("F4", "graceful stop, v2, 1 s: echoes lost"),
-            beside: Beside { cold: "F4 cold", newcomers: "F4 new TCP", regulars: "F4 open TCP" },
-            setup: setup(2, 1000),
-        },
-        Graceful {
-            row: row("F5", "graceful stop, v3, 100 ms: echoes lost"),
-            beside: Beside { cold: "F5 cold", newcomers: "F5 new TCP", regulars: "F5 open TCP" },
-            setup: setup(3, 100),
-        },
-    ];
-    lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
+    let [second, tenth] = [1000, 100].map(Duration::from_millis);
+    let over_ipv6 = |interval| Setup { family: Family::Six, ..Setup::single(3, interval) };
+    vec![
+        line(
+            "F4",
+            "graceful stop, v2, 1 s: echoes lost",
+            Beside::rows_of("F4 cold", "F4 new TCP", "F4 open TCP"),
+            Setup::single(2, second),
+        ),
+        line(
+            "F5",
+            "graceful stop, v3, 100 ms: echoes lost",
+            Beside::rows_of("F5 cold", "F5 new TCP", "F5 open TCP"),
+            Setup::single(3, tenth),
+        ),
+        line(
+            "F4 IPv6",
+            "graceful stop, IPv6, 1 s: echoes lost",
+            Beside::rows_of("F4 IPv6 cold", "F4 IPv6 new TCP", "F4 IPv6 open TCP"),
+            over_ipv6(second),
+        ),
+        line(
+            "F5 IPv6",
+            "graceful stop, IPv6, 100 ms: echoes lost",
+            Beside::rows_of("F5 IPv6 cold", "F5 IPv6 new TCP", "F5 IPv6 open TCP"),
+            over_ipv6(tenth),
+        ),
+    ]
 }
 
 impl Line for Graceful {
@@ -49,11 +62,14 @@ impl Line for Graceful {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 10)
+        match self.setup.family {
+            Family::Four => effort.pick(1, 10),
+            Family::Six => effort.pick(1, 3),
+        }
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
-        let lab = Lab::pair();
+        let lab = laboratory(&self.setup);
         let vip = self.setup.vip();
         let mut pair = Pair::start(&lab, subject, &self.setup);
         thread::sleep(settling(&self.setup));

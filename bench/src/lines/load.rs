@@ -44,7 +44,7 @@ impl Line for Busy {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 3)
+        effort.pick(1, 2)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

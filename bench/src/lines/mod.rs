@@ -13,8 +13,33 @@ mod silent;
 mod stale;
 mod steady;
 mod swarm;
+mod switchover;
 
 use crate::line::Line;
+
+/// Lines that a hurried run of all leaves out: another one tells nearly as much.
+pub const LEFT_OUT_IN_A_HURRY: &[&str] = &[
+    "F2",
+    "F1 IPv6",
+    "F2 IPv6",
+    "F5",
+    "F4 IPv6",
+    "F5 IPv6",
+    "F7",
+    "F8 100ms",
+    "F8 stop",
+    "F8 stop 100ms",
+    "F8 all",
+    "F9 100ms",
+    "F10",
+    "F10 crash",
+    "F10 crash 100ms",
+    "S3",
+    "S4 1s",
+    "S5",
+    "S6",
+    "C3",
+];
 
 /// All of them, in the order of the table.
 pub fn all() -> Vec<Box<dyn Line>> {
@@ -23,6 +48,7 @@ pub fn all() -> Vec<Box<dyn Line>> {
     lines.extend(graceful::lines());
     lines.extend(process::lines());
     lines.extend(stale::lines());
+    lines.extend(switchover::lines());
     lines.extend(restart::lines());
     lines.extend(reload::lines());
     lines.extend(cold_start::lines());
@@ -47,5 +73,8 @@ mod tests {
         let ids: Vec<&str> = lines.iter().flat_map(|line| line.rows()).map(|row| row.id).collect();
         let distinct: BTreeSet<&str> = ids.iter().copied().collect();
         assert_eq!(ids.len(), distinct.len(), "{ids:?}");
+        let firsts: Vec<&str> = lines.iter().map(|line| line.rows()[0].id).collect();
+        let unknown = LEFT_OUT_IN_A_HURRY.iter().find(|id| !firsts.contains(id));
+        assert_eq!(unknown, None, "{firsts:?}");
     }
 }

@@ -44,7 +44,7 @@ impl Line for Process {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 5)
+        effort.pick(1, 4)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -43,7 +43,7 @@ impl Line for Reload {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 10)
+        effort.pick(1, 5)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

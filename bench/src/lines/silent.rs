@@ -1,18 +1,17 @@
-//! F1 to F3: a host is gone without a word, its bridge port detached. Counted from the last advert
-//! that passed the wire to the first echo that the peer answers.
+//! F1 to F3, and over IPv6: a host is gone without a word, its bridge port detached. Counted from
+//! the last advert that passed the wire to the first echo that the peer answers.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use vipfleet_tests::kernel;
-use vipfleet_tests::lab::Lab;
-use vipfleet_tests::probe::{AdvertWatch, Gap};
+use vipfleet_tests::probe::{Advert, AdvertWatch, Gap};
 use vipfleet_tests::wait;
 
 use crate::clients::{Beside, Clients};
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
-use crate::scene::{Pair, settling};
-use crate::setup::Setup;
+use crate::scene::{Pair, laboratory, settling};
+use crate::setup::{Family, Role, Setup};
 
 /// How long clients ask before and after.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -25,29 +24,55 @@ struct Silent {
 }
 
 pub(super) fn lines() -> Vec<Box<dyn Line>> {
-    let row = |id, work, limit, factor| {
+    let line = |id, work, limit, factor, beside, setup| {
         let (unit, target) = (Unit::Milliseconds, Target::OfKeepalived(factor));
-        Row { id, work, unit, limit, target }
+        let row = Row { id, work, unit, limit, target };
+        Box::new(Silent { row, beside, setup }) as Box<dyn Line>
     };
-    let setup = |version, milliseconds| Setup::single(version, Duration::from_millis(milliseconds));
-    let lines = [
-        Silent {
-            beside: Beside { cold: "F1 cold", newcomers: "F1 new TCP", regulars: "F1 open TCP" },
-            row: row("F1", "silent host death, v2, 1 s: outage", "3,000 ms", 0.9),
-            setup: setup(2, 1000),
-        },
-        Silent {
-            beside: Beside { cold: "F2 cold", newcomers: "F2 new TCP", regulars: "F2 open TCP" },
-            row: row("F2", "silent host death, v3, 100 ms: outage", "300 ms", 0.9),
-            setup: setup(3, 100),
-        },
-        Silent {
-            beside: Beside { cold: "F3 cold", newcomers: "F3 new TCP", regulars: "F3 open TCP" },
-            row: row("F3", "silent host death, v3, 10 ms: outage", "30 ms", 1.0),
-            setup: setup(3, 10),
-        },
-    ];
-    lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
+    let [second, tenth, hundredth] = [1000, 100, 10].map(Duration::from_millis);
+    let over_ipv6 = |interval| Setup { family: Family::Six, ..Setup::single(3, interval) };
+    vec![
+        line(
+            "F1",
+            "silent host death, v2, 1 s: outage",
+            "3,000 ms",
+            0.9,
+            Beside::rows_of("F1 cold", "F1 new TCP", "F1 open TCP"),
+            Setup::single(2, second),
+        ),
+        line(
+            "F2",
+            "silent host death, v3, 100 ms: outage",
+            "300 ms",
+            0.9,
+            Beside::rows_of("F2 cold", "F2 new TCP", "F2 open TCP"),
+            Setup::single(3, tenth),
+        ),
+        line(
+            "F3",
+            "silent host death, v3, 10 ms: outage",
+            "30 ms",
+            1.0,
+            Beside::rows_of("F3 cold", "F3 new TCP", "F3 open TCP"),
+            Setup::single(3, hundredth),
+        ),
+        line(
+            "F1 IPv6",
+            "silent host death, IPv6, 1 s: outage",
+            "3,000 ms",
+            0.9,
+            Beside::rows_of("F1 IPv6 cold", "F1 IPv6 new TCP", "F1 IPv6 open TCP"),
+            over_ipv6(second),
+        ),
+        line(
+            "F2 IPv6",
+            "silent host death, IPv6, 100 ms: outage",
+            "300 ms",
+            0.9,
+            Beside::rows_of("F2 IPv6 cold", "F2 IPv6 new TCP", "F2 IPv6 open TCP"),
+            over_ipv6(tenth),
+        ),
+    ]
 }
 
 impl Line for Silent {
@@ -56,11 +81,14 @@ impl Line for Silent {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 5)
+        match self.setup.family {
+            Family::Four => effort.pick(1, 5),
+            Family::Six => effort.pick(1, 3),
+        }
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
-        let lab = Lab::pair();
+        let lab = laboratory(&self.setup);
         let vip = self.setup.vip();
         let _pair = Pair::start(&lab, subject, &self.setup);
         thread::sleep(settling(&self.setup));
@@ -78,9 +106,9 @@ impl Line for Silent {
         let gap = longest.expect("a host that is gone answers nothing");
         let answered = found.began + gap.start + gap.length;
         assert!(answered < ended, "the client never reached the peer: {}", found.warm);
-        let dead = lab.host("n1").address();
         let heard = adverts.heard();
-        let last = heard.iter().rfind(|advert| advert.source == dead).expect("it advertised");
+        let of_the_dead = |advert: &&Advert| advert.priority == Role::Higher.priority();
+        let last = heard.iter().rfind(of_the_dead).expect("it advertised");
         let outage = answered.saturating_duration_since(last.at);
         let readings = Readings::one(self.row.id, milliseconds(outage)).with_gaps([gap.length]);
         self.beside.readings(&found, readings)

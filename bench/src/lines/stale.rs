@@ -16,7 +16,7 @@ use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, mill
 use crate::scene::{Pair, settling};
 use crate::setup::Setup;
 
-const WATCHED: Duration = Duration::from_secs(12);
+const WATCHED: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Stale {
@@ -102,7 +102,7 @@ impl Line for Stale {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 3)
+        effort.pick(1, 2)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -59,7 +59,7 @@ impl Line for Steady {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 3)
+        effort.pick(1, 2)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

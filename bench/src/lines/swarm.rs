@@ -88,7 +88,7 @@ impl Line for Idle {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 2)
+        effort.pick(1, 1)
     }
 
     fn run(&self, _subject: Subject, turn: Turn) -> Readings {

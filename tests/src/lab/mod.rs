@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 pub use self::host::{Host, INTERFACE};
 use self::slot::Slot;
+use crate::wait;
 
 const PREFIX_LENGTH: u8 = 24;
 /// How much of each log is shown when a test fails.
@@ -115,6 +116,20 @@ impl Lab {
     /// All hosts, in the order of their bridge ports.
     pub fn hosts(&self) -> &[Host] {
         &self.hosts
+    }
+
+    /// Gives each host an address of 2001:db8:248::/64, and waits for its link-local one.
+    #[track_caller]
+    pub fn add_ipv6(&self) {
+        for (number, host) in self.hosts.iter().enumerate() {
+            let address = format!("2001:db8:248::{:x}/64", number + 1);
+            host.must_run("ip", &["address", "add", &address, "dev", INTERFACE, "nodad"]);
+        }
+        for host in &self.hosts {
+            let shown = || host.must_run("ip", &["-6", "address", "show", "dev", INTERFACE]);
+            let usable = |text: &String| text.contains("fe80::") && !text.contains("tentative");
+            wait::until("a usable link-local address", wait::GENEROUS, shown, usable);
+        }
     }
 
     /// Takes the host's bridge port away: a death that nothing announces.
