@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use vipfleet_model::Assignment;
@@ -29,7 +30,7 @@ pub enum CacheError {
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    _lock: nix::fcntl::Flock<File>,
+    lock: nix::fcntl::Flock<File>,
 }
 
 /// The last assignment that ran, with where it came from.
@@ -63,9 +64,23 @@ impl StateDir {
             .mode(0o600)
             .open(&lock_path)
             .map_err(io("open", &lock_path))?;
+        Self::locked(path, file)
+    }
+
+    /// Goes on with the lock that the former image of the agent held: it is never free between.
+    pub fn adopt(path: &Path, lock: OwnedFd) -> Result<Self, CacheError> {
+        Self::locked(path, File::from(lock))
+    }
+
+    fn locked(path: &Path, file: File) -> Result<Self, CacheError> {
         let lock = nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusiveNonblock)
             .map_err(|_| CacheError::Locked(path.to_owned()))?;
-        Ok(Self { path: path.to_owned(), _lock: lock })
+        Ok(Self { path: path.to_owned(), lock })
+    }
+
+    /// The descriptor that holds the lock.
+    pub fn lock(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
     }
 
     pub fn path(&self) -> &Path {
@@ -74,15 +89,7 @@ impl StateDir {
 
     /// Reads a file of the state dir; `None` when there is none.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, CacheError> {
-        let path = self.path.join(name);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(CacheError::Io { action: "read", path, source }),
-        };
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|cause| CacheError::Damaged { path, reason: cause.to_string() })
+        read(&self.path, name)
     }
 
     /// Replaces a file of the state dir: the old one stays whole until the new one is.
@@ -107,6 +114,19 @@ impl StateDir {
             CacheError::Io { action: "write", path: path.clone(), source }
         })
     }
+}
+
+/// Reads a file of a state dir that another process may hold; `None` when there is none.
+pub fn read<T: DeserializeOwned>(state_dir: &Path, name: &str) -> Result<Option<T>, CacheError> {
+    let path = state_dir.join(name);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(CacheError::Io { action: "read", path, source }),
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|cause| CacheError::Damaged { path, reason: cause.to_string() })
 }
 
 #[cfg(test)]

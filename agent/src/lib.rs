@@ -16,6 +16,7 @@ pub mod node;
 pub mod options;
 pub mod outbox;
 pub mod standalone;
+pub mod succession;
 pub mod supervisor;
 pub mod uplink;
 

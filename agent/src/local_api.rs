@@ -3,6 +3,7 @@
 
 use crate::outbox::Outbox;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,10 @@ pub struct SocketFile {
 }
 
 impl SocketFile {
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: Self::identity_of(path) }
+    }
+
     fn identity_of(path: &Path) -> Option<(u64, u64)> {
         std::fs::symlink_metadata(path).ok().map(|it| (it.dev(), it.ino()))
     }
@@ -83,10 +88,17 @@ pub async fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         std::fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
-    let identity = SocketFile::identity_of(path);
-    let file = SocketFile { path: path.to_owned(), identity };
+    let file = SocketFile::at(path);
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
     Ok((listener, file))
+}
+
+/// Goes on with the socket that the former image of the agent listened on: who connects meanwhile
+/// waits, and is served.
+pub fn adopt(listener: OwnedFd, path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let listener = std::os::unix::net::UnixListener::from(listener);
+    listener.set_nonblocking(true)?;
+    Ok((UnixListener::from_std(listener)?, SocketFile::at(path)))
 }
 
 /// Serves until `stop`.

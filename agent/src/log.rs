@@ -24,6 +24,19 @@ pub struct Lines(Arc<Shared>);
 struct Shared {
     queue: Mutex<Option<SyncSender<Vec<u8>>>>,
     dropped: AtomicU64,
+    queued: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Lines {
+    /// Waits until what was logged so far is written, but not for longer than `limit`.
+    pub fn settle(&self, limit: Duration) {
+        let start = Instant::now();
+        let queued = self.0.queued.load(Ordering::Acquire);
+        while self.0.written.load(Ordering::Acquire) < queued && start.elapsed() < limit {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
 }
 
 /// Ends the log: what waits is written when it drops.
@@ -36,24 +49,30 @@ pub struct Flush {
 /// Starts the thread that writes to `out`.
 pub fn start(out: impl Write + Send + 'static) -> io::Result<(Lines, Flush)> {
     let (queue, taken) = sync_channel(QUEUE);
-    let shared = Shared { queue: Mutex::new(Some(queue)), dropped: AtomicU64::new(0) };
+    let queue = Mutex::new(Some(queue));
+    let (dropped, queued, written) = Default::default();
+    let shared = Shared { queue, dropped, queued, written };
     let lines = Lines(Arc::new(shared));
     let theirs = lines.clone();
     let writer = std::thread::Builder::new()
         .name("log".into())
-        .spawn(move || write_all(&taken, out, &theirs.0.dropped))?;
+        .spawn(move || write_all(&taken, out, &theirs.0))?;
     Ok((lines.clone(), Flush { lines, writer }))
 }
 
-fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, dropped: &AtomicU64) {
+fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, shared: &Shared) {
     loop {
         // A reader that is gone is no reason to stop taking lines.
         let _ = match taken.recv_timeout(Duration::from_secs(1)) {
-            Ok(line) => out.write_all(&line),
+            Ok(line) => {
+                let done = out.write_all(&line);
+                shared.written.fetch_add(1, Ordering::Release);
+                done
+            }
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let lost = dropped.swap(0, Ordering::Relaxed);
+        let lost = shared.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
             let _ = writeln!(out, "vipfleet-agent: {lost} log lines were dropped");
         }
@@ -107,9 +126,11 @@ impl Drop for Line<'_> {
         let text = std::mem::take(&mut self.text);
         // Held for a try_send only.
         let queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if queue.as_ref().is_some_and(|queue| queue.try_send(text).is_err()) {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        match queue.as_ref().map(|queue| queue.try_send(text)) {
+            Some(Ok(())) => self.shared.queued.fetch_add(1, Ordering::Release),
+            Some(Err(_)) => self.shared.dropped.fetch_add(1, Ordering::Relaxed),
+            None => 0,
+        };
     }
 }
 

@@ -7,15 +7,20 @@ use tracing_subscriber::EnvFilter;
 use vipfleet_agent::{Options, log, supervisor};
 
 fn main() -> ExitCode {
+    // Before any thread is started.
+    supervisor::hold_signals();
     let options = Options::parse();
-    let flush = match log_to_stderr(&options) {
-        Ok(flush) => flush,
+    if options.self_check {
+        return supervisor::self_check(&options);
+    }
+    let (lines, flush) = match log_to_stderr(&options) {
+        Ok(log) => log,
         Err(error) => {
             eprintln!("vipfleet-agent: cannot start the log: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let outcome = supervisor::run(options);
+    let outcome = supervisor::run(options, lines);
     drop(flush);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -26,17 +31,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn log_to_stderr(options: &Options) -> std::io::Result<log::Flush> {
+fn log_to_stderr(options: &Options) -> std::io::Result<(log::Lines, log::Flush)> {
     let (lines, flush) = log::start(std::io::stderr())?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(lines)
+        .with_writer(lines.clone())
         .with_ansi(std::io::stderr().is_terminal());
     if options.log_json {
         subscriber.json().init();
     } else {
         subscriber.with_target(false).init();
     }
-    Ok(flush)
+    Ok((lines, flush))
 }

@@ -7,7 +7,9 @@ use vipfleet_model::Name;
 /// Runs VRRP on this host: fast failover of virtual IPs with no dependency on anything remote.
 ///
 /// SIGTERM resigns (the successor takes over before this host lets go) and stops. SIGHUP reads
-/// the file of --config again and changes what differs, in place.
+/// the file of --config again and changes what differs, in place. SIGUSR2 replaces the running
+/// agent by the program that is at its path now, after that has checked itself: same process, same
+/// MASTERs, and no packet lost.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "vipfleet-agent",
@@ -53,6 +55,11 @@ pub struct Options {
     /// Log lines as JSON.
     #[arg(long)]
     pub log_json: bool,
+
+    /// Say whether this program could take over from a running agent of the same options, and end.
+    /// What that agent would hand over is read from standard input, unless it is empty.
+    #[arg(long, hide = true)]
+    pub self_check: bool,
 }
 
 #[cfg(test)]

@@ -20,4 +20,5 @@ pub mod overlap;
 pub mod pair;
 pub mod probe;
 pub mod process;
+pub mod upgrade;
 pub mod wait;

@@ -12,16 +12,20 @@ use std::time::Duration;
 
 /// Schedule of one mastership.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Announcer {
     claimed: bool,
     round: Option<Round>,
     extra: Option<Time>,
     second: Option<Time>,
     refresh: Option<Time>,
+    /// The next claim finds what was there all the time: nothing to announce.
+    carried: bool,
 }
 
 /// A round under way.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Round {
     next: Time,
     left: u8,
@@ -35,10 +39,18 @@ impl Announcer {
 
     /// The addresses are on the interface: starts the schedule, anew if it was running.
     pub(crate) fn claimed(&mut self, now: Time, schedule: Announcements) {
+        if std::mem::take(&mut self.carried) {
+            return;
+        }
         self.claimed = true;
         self.begin_round(now, schedule);
         self.second = after(now, schedule.delay);
         self.refresh = after(now, schedule.refresh);
+    }
+
+    /// Another image of the program goes on with it, and claims the addresses anew.
+    pub(crate) fn carry(&mut self) {
+        self.carried = self.claimed;
     }
 
     /// The schedule itself changed. What was already planned for the second round stays.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// Virtual router identifier, 1–255 (RFC 9568 §5.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Vrid(pub NonZeroU8);
 
 impl Vrid {
@@ -39,6 +40,7 @@ impl fmt::Display for Vrid {
 
 /// A configured or effective priority, 1–255. Zero exists on the wire only (RFC 9568 §5.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Priority(NonZeroU8);
 
 impl Priority {
@@ -90,6 +92,7 @@ pub enum Version {
 
 /// Address family of the virtual addresses, and of the adverts that carry them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Family {
     Ipv4,
     Ipv6,

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 const REMEMBERED: usize = 32;
 
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Departed {
     until: VecDeque<(IpAddr, Time)>,
 }

@@ -143,6 +143,7 @@ impl fmt::Display for Reason {
 
 /// Why a well-formed advert was not acted on, or a packet is no advert at all. Each is a counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Discard {
     /// Shorter than its own header says, or than any advert.
     Truncated,

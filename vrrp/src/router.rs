@@ -5,7 +5,8 @@
 //! RFC's order: `initialize` (§6.4.1), `backup` (§6.4.2), `master` (§6.4.3), and `fault`, which
 //! the RFC does not have. `admission` decides which adverts count, `handover` who serves while
 //! mastership moves, `reconfigure` what a new configuration disturbs, `standing` what a planned
-//! move asks of a router, `together` how a sync group goes as one.
+//! move asks of a router, `together` how a sync group goes as one, `succession` how another image
+//! of the program carries on.
 
 mod admission;
 mod backup;
@@ -16,6 +17,7 @@ mod master;
 mod priority;
 mod reconfigure;
 mod standing;
+mod succession;
 mod together;
 
 use crate::config::{Authentication, Config, ConfigError, Priority};

@@ -12,6 +12,7 @@ use std::time::Duration;
 ///
 /// RFC 9568 §6.4, with keepalived's words: Active is MASTER, Initialize is INIT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum StateName {
     Init,
     Fault,
@@ -38,6 +39,7 @@ impl fmt::Display for StateName {
 
 /// What the router is.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum State {
     Init(Init),
     Fault(Fault),
@@ -47,6 +49,7 @@ pub(crate) enum State {
 
 /// RFC 9568 §6.4.1.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Init {
     /// Started, and the startup delay runs until then.
     pub(crate) starts: Option<Time>,
@@ -55,12 +58,14 @@ pub(crate) struct Init {
 
 /// Unfit to serve.
 #[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Fault {
     pub(crate) farewell: Option<Farewell>,
 }
 
 /// RFC 9568 §6.4.2.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Backup {
     /// Active_Down_Timer.
     pub(crate) down: Time,
@@ -79,6 +84,7 @@ pub(crate) struct Backup {
 
 /// RFC 9568 §6.4.3.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Master {
     /// Adver_Timer.
     pub(crate) advert: Time,
@@ -91,6 +97,7 @@ pub(crate) struct Master {
 
 /// Why a backup's down timer runs as it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Expected {
     Silence,
     Resignation { master: IpAddr },
@@ -99,6 +106,7 @@ pub(crate) enum Expected {
 
 /// What was last heard of the current master.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Heard {
     pub(crate) address: IpAddr,
     pub(crate) priority: Priority,
@@ -117,6 +125,7 @@ impl Heard {
 
 /// Another router that advertises while we are master, and gives way to us by the rules.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rival {
     pub(crate) address: IpAddr,
     /// When it counts as gone if it is not heard again.
@@ -125,6 +134,7 @@ pub(crate) struct Rival {
 
 /// The rest of a resignation: priority 0 again, in case a frame was lost.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Farewell {
     pub(crate) next: Time,
     pub(crate) left: u8,

@@ -8,6 +8,7 @@ use std::time::Duration;
 /// Nanoseconds since an epoch of the driver's choosing (CLOCK_MONOTONIC in the agent, zero in
 /// the simulator). Arithmetic saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Time(u64);
 
 impl Time {

@@ -79,6 +79,7 @@ pub(crate) struct Bound {
 
 /// Seconds, 2⁻¹⁶ seconds and a counter, in one number that grows. Compared as in RFC 1982.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Sequence(u64);
 
 impl Sequence {
@@ -195,6 +196,7 @@ impl Bound {
 
 /// The last sequence of each sender.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Replays(BTreeMap<IpAddr, Sequence>);
 
 impl Replays {

@@ -19,6 +19,7 @@ mod task;
 mod tcp;
 
 pub use exec::ExecPolicy;
+pub use tally::Counted;
 
 use probe::Prober;
 use std::collections::BTreeMap;
@@ -59,14 +60,16 @@ pub struct Checks {
     results: Arc<Results>,
     active: BTreeMap<Name, Active>,
     /// Removed or replaced, their children perhaps still ending.
-    ending: BTreeMap<Name, JoinHandle<()>>,
+    ending: BTreeMap<Name, JoinHandle<Counted>>,
+    /// Of the former image of the agent, until the first configuration.
+    past: BTreeMap<Name, Counted>,
 }
 
 struct Active {
     spec: watch::Sender<Check>,
     outlet: Arc<Outlet>,
     cancel: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<Counted>,
 }
 
 impl Checks {
@@ -83,7 +86,13 @@ impl Checks {
             results: Arc::new(results),
             active: BTreeMap::new(),
             ending: BTreeMap::new(),
+            past: BTreeMap::new(),
         }
+    }
+
+    /// The checks of the first configuration go on counting where these stood.
+    pub fn carry_on(&mut self, past: BTreeMap<Name, Counted>) {
+        self.past = past;
     }
 
     /// Runs exactly these checks from now on. Of two with one name the last counts.
@@ -114,12 +123,16 @@ impl Checks {
                 None => self.start(name, spec),
             }
         }
+        self.past.clear();
     }
 
     fn start(&mut self, name: Name, check: Check) {
         let results = self.results.clone();
         let outlet = Arc::new(Outlet { name: name.clone(), open: Mutex::new(true), results });
-        outlet.publish(Change { status: CheckStatus::Pending, detail: String::new() });
+        let pending = Change { status: CheckStatus::Pending, detail: String::new() };
+        let past = self.past.remove(&name);
+        // Said again: the last word may have been lost on the way.
+        outlet.publish(past.as_ref().map_or(pending, Counted::published));
         let prober = Prober::new(check.probe.clone(), self.policy.clone());
         let (spec, receiver) = watch::channel(check);
         let cancel = CancellationToken::new();
@@ -132,27 +145,38 @@ impl Checks {
             },
             cancel: cancel.clone(),
             predecessor: self.ending.remove(&name),
+            past,
         };
         let task = self.runtime.spawn(task.run());
         self.active.insert(name, Active { spec, outlet, cancel, task });
     }
 
     /// Ends every check and waits until their children are gone, though not for one that cannot
-    /// be killed.
-    pub async fn stop(mut self) {
+    /// be killed. Returns where each stood that has ended.
+    pub async fn stop(&mut self) -> BTreeMap<Name, Counted> {
         let deadline = Instant::now() + STOP_LIMIT;
         for active in self.active.values() {
             active.retire();
         }
-        let active = std::mem::take(&mut self.active).into_values().map(|active| active.task);
-        let ending = std::mem::take(&mut self.ending).into_values();
-        for task in active.chain(ending) {
-            if timeout_at(deadline, task).await.is_err() {
-                tracing::warn!("a check is still ending its program; the agent does not wait");
-                return;
+        let mut stood = BTreeMap::new();
+        for (name, active) in std::mem::take(&mut self.active) {
+            match timeout_at(deadline, active.task).await {
+                Ok(Ok(counted)) => drop(stood.insert(name, counted)),
+                Ok(Err(_)) => {}
+                Err(_) => not_waited_for(&name),
             }
         }
+        for (name, task) in std::mem::take(&mut self.ending) {
+            if timeout_at(deadline, task).await.is_err() {
+                not_waited_for(&name);
+            }
+        }
+        stood
     }
+}
+
+fn not_waited_for(check: &Name) {
+    tracing::warn!(%check, "a check is still ending its program; the agent does not wait");
 }
 
 impl Drop for Checks {

@@ -6,6 +6,7 @@
 //!
 //! Called by the task of each check. No clock: the time is handed in.
 
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use vipfleet_model::check::Check;
 use vipfleet_model::report::CheckStatus;
@@ -34,6 +35,25 @@ pub(crate) struct Change {
     pub(crate) detail: String,
 }
 
+/// A count as it stands, for the next image of the agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counted {
+    counted: CheckStatus,
+    against: u16,
+    /// How long it has counted as down.
+    down_for: Option<Duration>,
+    published: CheckStatus,
+    detail: String,
+}
+
+impl Counted {
+    /// What the check said last.
+    pub(crate) fn published(&self) -> Change {
+        Change { status: self.published, detail: self.detail.clone() }
+    }
+}
+
 /// The count of one check.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -58,6 +78,24 @@ impl Tally {
             down_since: None,
             published: CheckStatus::Pending,
             detail: String::new(),
+        }
+    }
+
+    /// Goes on with a count that was begun by the former image of the agent.
+    pub(crate) fn resume(counting: Counting, now: Instant, past: Counted) -> Self {
+        let Counted { counted, against, down_for, published, detail } = past;
+        let down_since = down_for.map(|age| now.checked_sub(age).unwrap_or(now));
+        Self { counting, counted, against, down_since, published, detail }
+    }
+
+    /// The count as it stands.
+    pub(crate) fn counted(&self, now: Instant) -> Counted {
+        Counted {
+            counted: self.counted,
+            against: self.against,
+            down_for: self.down_since.map(|since| now.saturating_duration_since(since)),
+            published: self.published,
+            detail: self.detail.clone(),
         }
     }
 
@@ -222,6 +260,22 @@ mod tests {
         tally.adopt(counting(1, 2, 0));
         assert_eq!(tally.observe(now, outcome(false)), None);
         assert_eq!(tally.observe(now, outcome(false)).map(|c| c.status), Some(Down));
+    }
+
+    #[test]
+    fn a_count_goes_on_in_the_next_image_of_the_agent() {
+        let now = Instant::now();
+        let mut tally = Tally::new(counting(1, 3, 500));
+        tally.observe(now, outcome(true));
+        tally.observe(now, outcome(false));
+        tally.observe(now, outcome(false));
+        let mut next = Tally::resume(counting(1, 3, 500), now, tally.counted(now));
+        assert_eq!(next.observe(now, outcome(false)), None, "the delay runs");
+        let later = now + Duration::from_millis(300);
+        let mut last = Tally::resume(counting(1, 3, 500), later, next.counted(later));
+        assert_eq!(last.lapse(later + Duration::from_millis(199)), None);
+        let change = last.lapse(later + Duration::from_millis(200));
+        assert_eq!(change.map(|change| change.status), Some(Down));
     }
 
     #[test]

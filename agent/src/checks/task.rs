@@ -5,7 +5,7 @@
 //! next starts only once nothing of it is left.
 
 use super::probe::Prober;
-use super::tally::{Change, Counting, Tally};
+use super::tally::{Change, Counted, Counting, Tally};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,15 +27,21 @@ pub(crate) struct Task<P> {
     pub(crate) publish: P,
     pub(crate) cancel: CancellationToken,
     /// The task of the same name before this one: it may still have a child to end.
-    pub(crate) predecessor: Option<JoinHandle<()>>,
+    pub(crate) predecessor: Option<JoinHandle<Counted>>,
+    /// Where the former image of the agent stood.
+    pub(crate) past: Option<Counted>,
 }
 
 impl<P: Fn(Change) + Send + 'static> Task<P> {
-    /// Runs until cancelled, and then until nothing of the check is left.
-    pub(crate) async fn run(mut self) {
+    /// Runs until cancelled, and then until nothing of the check is left. Returns its count.
+    pub(crate) async fn run(mut self) -> Counted {
         let cancel = self.cancel.clone();
         let check = self.spec.borrow_and_update().clone();
-        let tally = Tally::new(Counting::from(&check));
+        let counting = Counting::from(&check);
+        let tally = match self.past.take() {
+            Some(past) => Tally::resume(counting, now(), past),
+            None => Tally::new(counting),
+        };
         let Self { prober, spec, publish, predecessor, .. } = &mut self;
         let mut watcher = Watcher { prober, tally, publish: &*publish };
         tokio::select! {
@@ -45,10 +51,12 @@ impl<P: Fn(Change) + Send + 'static> Task<P> {
                 watcher.watch(check, spec).await;
             } => {}
         }
+        let counted = watcher.tally.counted(now());
         self.prober.settle().await;
         if let Some(predecessor) = self.predecessor {
             let _ = predecessor.await;
         }
+        counted
     }
 }
 
@@ -60,7 +68,7 @@ struct Watcher<'a, P> {
 
 impl<P: Fn(Change)> Watcher<'_, P> {
     /// Never two runs of one check at a time, not even across a change of what it runs.
-    async fn outlive(&mut self, predecessor: &mut Option<JoinHandle<()>>, check: &Check) {
+    async fn outlive(&mut self, predecessor: &mut Option<JoinHandle<Counted>>, check: &Check) {
         let Some(earlier) = predecessor else { return };
         if timeout(patience(check), &mut *earlier).await.is_err() {
             let why = "the program of the definition before this one cannot be ended";

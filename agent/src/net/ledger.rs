@@ -58,6 +58,11 @@ impl Ledger {
     }
 }
 
+/// Whether this version can read the ledger that is there.
+pub fn check(state_dir: &Path) -> io::Result<()> {
+    Ledger::read(state_dir, &boot_id()).1.map_or(Ok(()), Err)
+}
+
 /// Identifies the current boot; empty when the kernel does not say.
 pub(super) fn boot_id() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -52,6 +52,7 @@ pub use event::{Drift, Event, Events, InterfaceState, Leftover};
 pub use heartbeat::Heartbeat;
 pub use ipv6::Ipv6State;
 pub use lease::LeaseTerms;
+pub use ledger::check as check_ledger;
 pub use neighbour::Role;
 pub use request::{Desire, Request, RequestError};
 pub use routing::Following;

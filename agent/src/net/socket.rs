@@ -83,8 +83,21 @@ impl VrrpSocket {
     /// Opens the socket of an interface, which must exist but need not be up. Needs CAP_NET_RAW.
     pub fn open(interface: &str, index: u32, family: Family) -> io::Result<Self> {
         let empty = clock::now();
-        Ok(Self {
-            socket: open(interface, index, family)?,
+        Ok(Self::adopt(open(interface, index, family)?, interface, index, family, empty))
+    }
+
+    /// Goes on with a socket that another image of this program opened for the same interface:
+    /// what waits in it is read, and its membership of the group never ends. `empty` is when that
+    /// image last looked.
+    pub fn adopt(
+        socket: impl Into<Socket>,
+        interface: &str,
+        index: u32,
+        family: Family,
+        empty: Time,
+    ) -> Self {
+        Self {
+            socket: socket.into(),
             family,
             interface: interface.to_owned(),
             index,
@@ -93,7 +106,7 @@ impl VrrpSocket {
             empty,
             overruns: 0,
             overruns_before: 0,
-        })
+        }
     }
 
     /// Joins again after the interface came back under a new index. The file descriptor changes.

@@ -2,6 +2,7 @@
 
 use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
+use super::health::CheckState;
 use super::instance::{Instance, Leaving};
 use super::prepare::{Prepared, PreparedInstance};
 use crate::net::{Request, clock};
@@ -15,15 +16,24 @@ impl EventLoop {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Apply(prepared) => self.apply(*prepared),
-            Command::Check { name, state } => {
-                if self.known_checks.contains(&name) {
-                    self.checks.insert(name, state);
-                    self.refresh_all();
-                }
-            }
+            Command::Check { name, state } => self.take_result(name, state),
+            Command::HandOver { ending, answer } => self.hand_over(ending, answer),
+            // Too late: it went on by itself.
+            Command::GoOn => {}
             Command::Stop => self.stop(),
         }
         self.dirty = true;
+    }
+
+    fn take_result(&mut self, name: Name, mut state: CheckState) {
+        if !self.known_checks.contains(&name) {
+            return;
+        }
+        if let Some(known) = self.checks.get(&name).filter(|it| it.status == state.status) {
+            state.since.clone_from(&known.since);
+        }
+        self.checks.insert(name, state);
+        self.refresh_all();
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -93,6 +103,7 @@ impl EventLoop {
         let runs = !self.hash.is_empty() && self.instances.values().all(|it| it.running);
         if runs && !self.reconciled && self.inventory_is_in() {
             self.reconciled = true;
+            self.lan.close_inherited();
             self.ask(Request::Reconcile);
         }
     }
@@ -150,6 +161,9 @@ impl EventLoop {
             return;
         }
         self.refresh(name);
+        if self.carry_on(name) {
+            return;
+        }
         let resumes = self.may_resume(name);
         let Some(instance) = self.instances.get_mut(name).filter(|it| !it.running) else { return };
         instance.running = true;

@@ -8,6 +8,7 @@ use super::health::CheckState;
 use super::instance::Instance;
 use super::lan::{Lan, SocketKey};
 use super::resume::Former;
+use super::succession::{Inherited, PastInstance};
 use super::wake::Wake;
 use crate::net::{
     Announcer, Events, Heartbeat, Leftover, Net, Packet, Request, SuspendWatch, clock,
@@ -39,6 +40,8 @@ pub struct Options {
     pub net: Net,
     pub net_events: Events,
     pub heartbeat: Arc<Heartbeat>,
+    /// What the image of the program knew that this one replaced in place.
+    pub inherited: Option<Inherited>,
 }
 
 #[derive(Debug)]
@@ -46,6 +49,10 @@ pub(super) struct EventLoop {
     pub(super) node: Name,
     pub(super) boot_id: String,
     pub(super) former: Former,
+    /// Instances that go on where the former image of the program left them.
+    pub(super) past: BTreeMap<Name, PastInstance>,
+    /// One of them does since this turn began.
+    pub(super) carried_on: bool,
     /// What a former incarnation left in the kernel, and when that was; `None` until it is known.
     pub(super) inventory: Option<(Time, Vec<Leftover>)>,
     pub(super) net: Net,
@@ -55,8 +62,10 @@ pub(super) struct EventLoop {
     pub(super) heartbeat: Arc<Heartbeat>,
     /// Number of the guard's last removal that was heard of.
     pub(super) removals_heard: u64,
+    /// When the heart of this incarnation began to beat.
+    pub(super) began: Time,
     suspend: SuspendWatch,
-    commands: Receiver<Command>,
+    pub(super) commands: Receiver<Command>,
     wake: Wake,
     pub(super) notices: mpsc::Sender<Notice>,
     /// Transitions that found the notices full since the last one that did not.
@@ -110,36 +119,40 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
     let nothing = NodeFacts { node: options.node.clone(), interfaces: Vec::new() };
     let (facts, facts_seen) = watch::channel(nothing);
     let node = Node { commands, wake: wake.clone(), report: report_seen, facts: facts_seen };
+    let inherited = options.inherited.unwrap_or_default();
     let event_loop = EventLoop {
         node: options.node,
         boot_id: options.boot_id,
         former: options.former,
+        past: inherited.instances,
+        carried_on: false,
         inventory: None,
         net: options.net,
         net_events: options.net_events,
         together: None,
         removals_heard: options.heartbeat.removal().map_or(0, |removal| removal.number),
+        began: options.heartbeat.last(),
         heartbeat: options.heartbeat,
         suspend: SuspendWatch::new(),
         commands: taken,
         wake,
         notices,
-        transitions_lost: 0,
+        transitions_lost: inherited.transitions_lost,
         report,
         facts,
         facts_known: false,
         published: Time::ZERO,
         dirty: true,
-        lan: Lan::new(Announcer::open()?),
+        lan: Lan::new(Announcer::open()?, inherited.sockets),
         lan_changed: false,
         listen_again: None,
         instances: BTreeMap::new(),
         routes: HashMap::new(),
         routes_stale: false,
         known_checks: BTreeSet::new(),
-        checks: BTreeMap::new(),
+        checks: inherited.checks,
         deadlines: Deadlines::default(),
-        group_states: BTreeMap::new(),
+        group_states: inherited.group_states,
         generation: 0,
         hash: String::new(),
         reconciled: false,
@@ -182,6 +195,7 @@ impl EventLoop {
         while let Ok(command) = self.commands.try_recv() {
             self.obey(command);
         }
+        self.hear_what_waited();
         self.fire();
         self.reroute();
         self.publish(clock::now());
@@ -212,7 +226,7 @@ impl EventLoop {
         }
     }
 
-    fn drain_sockets(&mut self) {
+    pub(super) fn drain_sockets(&mut self) {
         for key in self.lan.socket_keys() {
             for _ in 0..BURST {
                 let Some(socket) = self.lan.socket(key) else { break };

@@ -2,10 +2,12 @@
 
 use super::health::CheckState;
 use super::prepare::Prepared;
+use super::succession::{NotNow, Past};
 use super::wake::Wake;
+use serde::{Deserialize, Serialize};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use vipfleet_model::instance::Notify;
 use vipfleet_model::report::{InstanceState, TransitionRecord};
 use vipfleet_model::{Name, NodeFacts, NodeReport};
@@ -24,12 +26,25 @@ pub enum Command {
     Apply(Box<Prepared>),
     /// What a check of the assignment says now.
     Check { name: Name, state: CheckState },
+    /// Say what the next image of the program must know. Refused while something is under way.
+    HandOver { ending: Ending, answer: oneshot::Sender<Result<Past, NotNow>> },
+    /// The next image did not come: go on.
+    GoOn,
     /// Resign everything, let go once the successors are heard, end. Said again: let go now.
     Stop,
 }
 
+/// Whether the loop goes on after it has said what it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It does, as if nobody had asked.
+    No,
+    /// It pauses, for a moment, until this image of the program is replaced.
+    Pause,
+}
+
 /// What the loop says that must not be coalesced.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Notice {
     Transition {
         /// Without a sequence: the outbox numbers it.

@@ -1,5 +1,6 @@
 //! From check results and the ground an instance stands on to the engine's [`Health`]. Pure.
 
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vipfleet_model::Name;
 use vipfleet_model::instance::Track;
@@ -7,7 +8,7 @@ use vipfleet_model::report::CheckStatus;
 use vipfleet_vrrp::Health;
 
 /// What is known of one check.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckState {
     pub status: CheckStatus,
     /// Why, in the check's own words: `process nginx not running`.

@@ -4,6 +4,7 @@ use super::lan::SocketKey;
 use super::prepare::PreparedInstance;
 use super::warnings::Warnings;
 use crate::net::{Desire, Drift, LeaseTerms, clock};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use vipfleet_model::Name;
@@ -53,7 +54,7 @@ pub(super) struct Kernel {
     pub(super) missing: Vec<String>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Counters {
     pub(super) sent: u64,
     pub(super) received: u64,

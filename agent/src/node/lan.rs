@@ -23,15 +23,23 @@ pub(super) type SocketKey = (u32, Family);
 pub(super) struct Lan {
     interfaces: BTreeMap<String, InterfaceState>,
     sockets: BTreeMap<SocketKey, VrrpSocket>,
+    /// Left by the former image of the program, for the instances that come to need them.
+    inherited: BTreeMap<SocketKey, VrrpSocket>,
     /// Where no socket could be opened, already said.
     deaf: BTreeSet<SocketKey>,
     announcer: Announcer,
 }
 
 impl Lan {
-    pub(super) fn new(announcer: Announcer) -> Self {
+    pub(super) fn new(announcer: Announcer, inherited: Vec<(SocketKey, VrrpSocket)>) -> Self {
         let (interfaces, sockets, deaf) = Default::default();
-        Self { interfaces, sockets, deaf, announcer }
+        let inherited = inherited.into_iter().collect();
+        Self { interfaces, sockets, inherited, deaf, announcer }
+    }
+
+    /// Every instance runs: nobody will come for the rest.
+    pub(super) fn close_inherited(&mut self) {
+        self.inherited.clear();
     }
 
     /// Whether the kernel side has said which interfaces there are; loopback always is one.
@@ -63,7 +71,9 @@ impl Lan {
         let state = self.interfaces.get(interface)?;
         let key = (state.index, family);
         if !self.sockets.contains_key(&key) {
-            match VrrpSocket::open(interface, state.index, family) {
+            let inherited = self.inherited.remove(&key).filter(|it| it.interface() == interface);
+            let socket = inherited.map_or_else(|| VrrpSocket::open(interface, key.0, family), Ok);
+            match socket {
                 Ok(socket) => {
                     info!(interface, "listening for adverts");
                     self.deaf.remove(&key);
@@ -114,6 +124,10 @@ impl Lan {
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.sockets.values().map(std::os::fd::AsFd::as_fd)
+    }
+
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (SocketKey, &VrrpSocket)> {
+        self.sockets.iter().map(|(key, socket)| (*key, socket))
     }
 
     pub(super) fn socket(&mut self, key: SocketKey) -> Option<&mut VrrpSocket> {

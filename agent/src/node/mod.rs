@@ -20,10 +20,12 @@ mod prepare;
 mod report;
 mod resume;
 mod source;
+mod succession;
 mod wake;
 mod warnings;
 
 pub use self::event_loop::{Options, spawn};
-pub use self::handle::{Command, Node, NodeStopped, Notice, Notices};
+pub use self::handle::{Command, Ending, Node, NodeStopped, Notice, Notices};
 pub use self::prepare::{Prepared, PreparedInstance, prepare};
 pub use self::resume::Former;
+pub use self::succession::{Inherited, NotNow, Past};

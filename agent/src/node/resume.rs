@@ -2,9 +2,12 @@
 //! nothing: the former incarnation must have been MASTER in this boot, and so recently that no
 //! backup can have taken over for want of adverts.
 //!
-//! A member of higher priority may have preempted meanwhile, and a loop that hung before it was
-//! killed was silent for longer than its leases say (by up to the heartbeat's freshness). Then
-//! two are MASTER until the first advert of either is heard, at most one interval.
+//! How recently, its heartbeat says, which outlives it. Where there is none (the runtime directory
+//! went with the agent), its leases do, to within a renewal: at 1 s adverts that may be enough, at
+//! 100 ms never.
+//!
+//! A member of higher priority may have preempted meanwhile, and the last advert is older than the
+//! last beat by up to an interval. Then two are MASTER until the first advert of either is heard.
 
 use crate::net::{LeaseTerms, Leftover};
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,14 @@ pub struct Former {
     pub masters: Vec<Name>,
 }
 
+/// By which it is judged how long ago the former incarnation ran.
+#[derive(Debug)]
+pub(super) enum Evidence {
+    /// How long its VRRP loop has been silent by now.
+    Silence(Duration),
+    Leases(Inventory),
+}
+
 /// What the kernel shows of a former incarnation.
 #[derive(Debug)]
 pub(super) struct Inventory {
@@ -30,17 +41,23 @@ pub(super) struct Inventory {
     pub(super) age: Duration,
 }
 
-/// True when the instance was MASTER in this boot and every one of its addresses was renewed less
-/// than `down_adverts × interval` ago: any backup's master-down interval is longer by its skew.
+/// True when the instance was MASTER in this boot and its agent lived, or by the leases every one
+/// of its addresses was renewed, less than `down_adverts × interval` ago: any backup's master-down
+/// interval is longer by its skew.
 pub(super) fn may_resume(
     instance: &PreparedInstance,
     lease: LeaseTerms,
     former: &Former,
     boot_id: &str,
-    inventory: &Inventory,
+    evidence: &Evidence,
 ) -> bool {
     let config = &instance.config;
     let patience = config.interval * u32::from(config.down_adverts);
+    let was_master = former.boot_id == boot_id && former.masters.contains(&instance.assigned.name);
+    let inventory = match evidence {
+        Evidence::Silence(silence) => return was_master && *silence < patience,
+        Evidence::Leases(inventory) => inventory,
+    };
     // What the lease has used up is how long ago it was renewed, at most.
     let age = |left: &Leftover| lease.valid().saturating_sub(left.remaining) + inventory.age;
     let recent = |wanted: &VirtualAddress| {
@@ -50,10 +67,7 @@ pub(super) fn may_resume(
         inventory.leftovers.iter().filter(is_it).any(|left| age(left) < patience)
     };
     let addresses = &instance.assigned.virtual_addresses;
-    former.boot_id == boot_id
-        && former.masters.contains(&instance.assigned.name)
-        && !addresses.is_empty()
-        && addresses.iter().all(recent)
+    was_master && !addresses.is_empty() && addresses.iter().all(recent)
 }
 
 #[cfg(test)]
@@ -69,6 +83,10 @@ mod tests {
         boot_id: &str,
         leftovers: Vec<Leftover>,
     ) -> bool {
+        resumes_by(&Evidence::Leases(Inventory { leftovers, age }), former, boot_id)
+    }
+
+    fn resumes_by(evidence: &Evidence, former: &Former, boot_id: &str) -> bool {
         let text =
             b"vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority 100\n \
             virtual_ipaddress { 192.0.2.10 }\n}\n";
@@ -77,7 +95,7 @@ mod tests {
         let prepared = prepare(1, String::new(), assignment).unwrap();
         let lease = LeaseTerms { master_down: Duration::from_millis(3609) };
         let instance = prepared.instances.values().next().unwrap();
-        may_resume(instance, lease, former, boot_id, &Inventory { leftovers, age })
+        may_resume(instance, lease, former, boot_id, evidence)
     }
 
     fn resumes(former: &Former, boot_id: &str, leftovers: Vec<Leftover>) -> bool {
@@ -111,6 +129,16 @@ mod tests {
     fn what_was_seen_long_ago_says_nothing_of_now() {
         assert!(resumes_after(Duration::from_secs(1), &former(), "b1", vec![left(4)]));
         assert!(!resumes_after(Duration::from_secs(2), &former(), "b1", vec![left(4)]));
+    }
+
+    #[test]
+    fn a_master_that_was_silent_for_less_than_three_intervals_carries_on() {
+        let silent = |millis| Evidence::Silence(Duration::from_millis(millis));
+        assert!(resumes_by(&silent(0), &former(), "b1"));
+        assert!(resumes_by(&silent(2999), &former(), "b1"));
+        assert!(!resumes_by(&silent(3000), &former(), "b1"));
+        assert!(!resumes_by(&silent(0), &former(), "another boot"));
+        assert!(!resumes_by(&silent(0), &Former::default(), "b1"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Source, Supervisor};
 use crate::cache::CachedAssignment;
 use crate::node::{self, Command};
 use crate::standalone;
+use crate::succession::Document;
 use crate::uplink::fence::Origin;
 use crate::uplink::{Rejected, Running};
 use tracing::{error, info, warn};
@@ -18,9 +19,10 @@ impl Supervisor {
         hash: String,
         assignment: Assignment,
     ) -> Result<(), Rejected> {
-        self.apply(&origin, &hash, assignment.clone()).await?;
-        let Origin { fleet_id, epoch, generation } = origin;
-        self.keeper.assignment(CachedAssignment { fleet_id, epoch, generation, hash, assignment });
+        self.apply(&origin, &hash, assignment).await?;
+        if let Some(applied) = self.assignment.clone() {
+            self.keeper.assignment(applied);
+        }
         Ok(())
     }
 
@@ -31,7 +33,7 @@ impl Supervisor {
         assignment: Assignment,
     ) -> Result<(), Rejected> {
         let checks = assignment.checks.clone();
-        let prepared = node::prepare(origin.generation, hash.to_owned(), assignment)
+        let prepared = node::prepare(origin.generation, hash.to_owned(), assignment.clone())
             .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
         let ended = |_| Rejected {
             field_path: String::new(),
@@ -41,6 +43,9 @@ impl Supervisor {
         // Their results follow the assignment that they belong to.
         self.checks.configure(checks);
         self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
+        let Origin { fleet_id, epoch, generation } = origin.clone();
+        let hash = hash.to_owned();
+        self.assignment = Some(CachedAssignment { fleet_id, epoch, generation, hash, assignment });
         Ok(())
     }
 
@@ -75,6 +80,15 @@ impl Supervisor {
             // Nothing runs, but nothing older may either.
             self.running.send_replace(Running { origin, hash: String::new() });
         }
+    }
+
+    /// What the former image of this process ran goes on, from where it stood. A stand-alone agent
+    /// reads its file again at SIGHUP, and not before.
+    pub(super) async fn carry_on(&mut self, document: Document) {
+        info!(from = document.version, to = env!("CARGO_PKG_VERSION"), "upgraded in place");
+        self.checks.carry_on(document.checks);
+        self.resume_cached(document.assignment).await;
+        document.notices.into_iter().for_each(|notice| self.heed(notice));
     }
 
     /// SIGHUP: a file that is refused leaves everything as it was.

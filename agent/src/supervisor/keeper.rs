@@ -6,7 +6,7 @@ use crate::node::Former;
 use crate::outbox::Outbox;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -38,6 +38,8 @@ struct Unwritten {
 pub(super) struct Keeper {
     unwritten: Arc<Mutex<Unwritten>>,
     changed: Arc<Notify>,
+    /// Whether everything is on the disk.
+    kept: Arc<watch::Sender<bool>>,
     end: CancellationToken,
     writer: JoinHandle<()>,
 }
@@ -45,25 +47,38 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn start(state: Arc<StateDir>, outbox: Arc<Mutex<Outbox>>) -> Self {
         let (unwritten, changed) = <(Arc<Mutex<Unwritten>>, Arc<Notify>)>::default();
+        let kept = Arc::new(watch::Sender::new(true));
         let end = CancellationToken::new();
-        let files = Files { state, outbox, unwritten: Arc::clone(&unwritten) };
+        let files =
+            Files { state, outbox, unwritten: Arc::clone(&unwritten), kept: Arc::clone(&kept) };
         let writer = tokio::spawn(files.keep(Arc::clone(&changed), end.clone()));
-        Self { unwritten, changed, end, writer }
+        Self { unwritten, changed, kept, end, writer }
     }
 
     pub(super) fn assignment(&self, assignment: CachedAssignment) {
-        lock(&self.unwritten).assignment = Some(assignment);
-        self.changed.notify_one();
+        self.put(|unwritten| unwritten.assignment = Some(assignment));
     }
 
     pub(super) fn masters(&self, former: Former) {
-        lock(&self.unwritten).masters = Some(former);
-        self.changed.notify_one();
+        self.put(|unwritten| unwritten.masters = Some(former));
     }
 
     pub(super) fn outbox_changed(&self) {
-        lock(&self.unwritten).outbox = true;
+        self.put(|unwritten| unwritten.outbox = true);
+    }
+
+    fn put(&self, change: impl FnOnce(&mut Unwritten)) {
+        let mut unwritten = lock(&self.unwritten);
+        change(&mut unwritten);
+        self.kept.send_replace(false);
+        drop(unwritten);
         self.changed.notify_one();
+    }
+
+    /// Returns once everything is written. False when it is not within a moment.
+    pub(super) async fn written(&self) -> bool {
+        let mut kept = self.kept.subscribe();
+        tokio::time::timeout(FLUSH_LIMIT, kept.wait_for(|kept| *kept)).await.is_ok()
     }
 
     /// Returns when everything is written, or cannot be.
@@ -79,6 +94,7 @@ struct Files {
     state: Arc<StateDir>,
     outbox: Arc<Mutex<Outbox>>,
     unwritten: Arc<Mutex<Unwritten>>,
+    kept: Arc<watch::Sender<bool>>,
 }
 
 impl Files {
@@ -133,6 +149,10 @@ impl Files {
             failures.push(super::chain(&error));
             lock(&self.unwritten).outbox = true;
         }
+        let unwritten = lock(&self.unwritten);
+        let is_kept =
+            unwritten.assignment.is_none() && unwritten.masters.is_none() && !unwritten.outbox;
+        self.kept.send_replace(is_kept);
         failures
     }
 }

@@ -2,29 +2,40 @@
 //! transitions to hooks, log and outbox, signals to all. The data plane never waits for it, and
 //! it never waits for a disk.
 //!
-//! This file puts the parts together; `serve` is the loop, `assignments` what runs and why.
+//! This file puts the parts together; `serve` is the loop, `assignments` what runs and why,
+//! `upgrade` how another image of the program takes over.
 
 mod assignments;
+mod image;
 mod keeper;
 mod relay;
+mod self_check;
 mod serve;
 mod signals;
+mod upgrade;
+
+pub use self::self_check::self_check;
+pub use self::signals::hold as hold_signals;
 
 use self::keeper::Keeper;
 use self::signals::Signals;
-use crate::cache::{CacheError, StateDir};
+use self::upgrade::Candidate;
+use crate::cache::{CacheError, CachedAssignment, StateDir};
 use crate::checks::{Checks, ExecPolicy};
 use crate::guard;
 use crate::hooks::Hooks;
 use crate::local_api::{self, LocalApi, Mode, SocketFile};
+use crate::log;
 use crate::net::{self, Heartbeat, Net};
-use crate::node::{self, Former, Node, Notices};
+use crate::node::{self, Former, Inherited, Node, Notices};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::standalone::{self, ConfigFile};
+use crate::succession::{self, Estate};
 use crate::uplink::{self, FromServer, Running, Shared};
 use anyhow::Context as _;
 use std::collections::BTreeSet;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -37,7 +48,7 @@ use vipfleet_model::keepalived::Lvs;
 use vipfleet_model::{Assignment, Findings, Name};
 
 /// Runs the agent until it is told to stop.
-pub fn run(options: Options) -> anyhow::Result<()> {
+pub fn run(options: Options, log: log::Lines) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("agent")
@@ -47,7 +58,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let outcome = runtime.block_on(async {
         // First of all: an early signal must not kill what has touched the kernel already.
         let signals = Signals::catch().context("cannot catch signals")?;
-        Supervisor::start(options).await?.serve(signals).await
+        Supervisor::start(options, log).await?.serve(signals).await
     });
     // A blocking task that hangs (a dead disk) must not keep a stopped agent alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -59,6 +70,7 @@ struct Supervisor {
     node: Node,
     notices: Notices,
     checks: Checks,
+    policy: ExecPolicy,
     hooks: Hooks,
     keeper: Keeper,
     outbox: Arc<Mutex<Outbox>>,
@@ -69,6 +81,14 @@ struct Supervisor {
     boot_id: String,
     masters: BTreeSet<Name>,
     heartbeat: Arc<Heartbeat>,
+    /// What runs, and where it comes from.
+    assignment: Option<CachedAssignment>,
+    /// A program that is being checked whether it could take over.
+    candidate: Option<Candidate>,
+    state: Arc<StateDir>,
+    /// Of the local API, for the next image.
+    listener: OwnedFd,
+    log: log::Lines,
     stop: CancellationToken,
     /// Removed when the agent ends.
     _socket: SocketFile,
@@ -90,33 +110,47 @@ struct Outside {
     listener: UnixListener,
     socket: SocketFile,
     boot_id: String,
+    /// Of the former image of this process.
+    estate: Option<Estate>,
 }
 
 impl Outside {
     async fn read(options: &Options) -> anyhow::Result<Self> {
-        let endpoints = options.server.iter().map(|url| uplink::endpoint(url));
-        let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
-        let source = source(options);
-        let config = match &source {
-            Source::Server => None,
-            Source::Config(file) => Some(standalone::read(file)?),
-        };
-        let state = Arc::new(StateDir::open(&options.state_dir)?);
-        let (listener, socket) = local_api::bind(&options.socket).await.with_context(|| {
-            format!("cannot open the local API at {}", options.socket.display())
-        })?;
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .context("cannot read the boot id")?
             .trim()
             .to_owned();
-        Ok(Self { source, endpoints, config, state, listener, socket, boot_id })
+        // Before anything else is opened.
+        let mut estate = succession::take(&boot_id);
+        let endpoints = options.server.iter().map(|url| uplink::endpoint(url));
+        let endpoints = endpoints.collect::<Result<Vec<_>, _>>()?;
+        let source = source(options);
+        let config = match &source {
+            Source::Config(file) if estate.is_none() => Some(standalone::read(file)?),
+            Source::Server | Source::Config(_) => None,
+        };
+        let lock = estate.as_mut().and_then(|estate| estate.open(estate.document.lock));
+        let state = match lock {
+            Some(lock) => StateDir::adopt(&options.state_dir, lock)?,
+            None => StateDir::open(&options.state_dir)?,
+        };
+        let listener = estate.as_mut().and_then(|estate| estate.open(estate.document.listener));
+        let (listener, socket) = match listener {
+            Some(listener) => local_api::adopt(listener, &options.socket),
+            None => local_api::bind(&options.socket).await,
+        }
+        .with_context(|| format!("cannot open the local API at {}", options.socket.display()))?;
+        let state = Arc::new(state);
+        Ok(Self { source, endpoints, config, state, listener, socket, boot_id, estate })
     }
 }
 
 impl Supervisor {
-    async fn start(options: Options) -> anyhow::Result<Self> {
+    async fn start(options: Options, log: log::Lines) -> anyhow::Result<Self> {
         let outside = Outside::read(&options).await?;
-        let Outside { source, endpoints, config, state, listener, socket, boot_id } = outside;
+        let Outside { source, endpoints, config, state, listener, socket, boot_id, estate } =
+            outside;
+        let (handed_over, inherited) = estate.map(Estate::inherit).unzip();
         let name = options.node.clone().unwrap_or_else(host_name);
         let former = recover(state.read::<Former>(keeper::MASTERS)).unwrap_or_default();
         let mut outbox = recover(state.read::<Outbox>(keeper::OUTBOX)).unwrap_or_default();
@@ -129,7 +163,7 @@ impl Supervisor {
         // address is.
         let heartbeat = Arc::new(heartbeat(&options.socket));
         guard::keep(&heartbeat);
-        let (node, notices) = start_node(&options, &name, &boot_id, former, &heartbeat)?;
+        let (node, notices) = start_node(&options, &name, &boot_id, former, inherited, &heartbeat)?;
         let policy = match source {
             Source::Server => ExecPolicy::ServerPushed { exec_dir: options.exec_dir.clone() },
             Source::Config(_) => ExecPolicy::StandAlone,
@@ -137,16 +171,17 @@ impl Supervisor {
         let outbox = Arc::new(Mutex::new(outbox));
         let (heard, from_server) = mpsc::channel(16);
         let cached = match source {
-            Source::Server => recover(state.read(keeper::ASSIGNMENT)),
-            Source::Config(_) => None,
+            Source::Server if handed_over.is_none() => recover(state.read(keeper::ASSIGNMENT)),
+            Source::Server | Source::Config(_) => None,
         };
         let mut supervisor = Self {
             source,
             checks: Checks::new(policy.clone(), relay::to_node(node.clone())),
             node,
             notices,
-            hooks: Hooks::new(policy),
-            keeper: Keeper::start(state, Arc::clone(&outbox)),
+            hooks: Hooks::new(policy.clone()),
+            policy,
+            keeper: Keeper::start(Arc::clone(&state), Arc::clone(&outbox)),
             outbox,
             outbox_grew: Arc::default(),
             running: watch::Sender::new(Running::default()),
@@ -155,12 +190,18 @@ impl Supervisor {
             boot_id,
             masters,
             heartbeat,
+            assignment: None,
+            candidate: None,
+            state,
+            listener: listener.as_fd().try_clone_to_owned().context("too many open files")?,
+            log,
             stop: CancellationToken::new(),
             _socket: socket,
         };
-        match config {
-            Some((assignment, findings)) => supervisor.begin(assignment, &findings).await?,
-            None => supervisor.resume_cached(cached).await,
+        match (handed_over, config) {
+            (Some(document), _) => supervisor.carry_on(document).await,
+            (None, Some((assignment, findings))) => supervisor.begin(assignment, &findings).await?,
+            (None, None) => supervisor.resume_cached(cached).await,
         }
         supervisor.open(name, listener, endpoints, heard);
         Ok(supervisor)
@@ -216,6 +257,7 @@ fn start_node(
     name: &Name,
     boot_id: &str,
     former: Former,
+    inherited: Option<Inherited>,
     heartbeat: &Arc<Heartbeat>,
 ) -> anyhow::Result<(Node, Notices)> {
     let net_options =
@@ -229,6 +271,7 @@ fn start_node(
         net,
         net_events,
         heartbeat: Arc::clone(heartbeat),
+        inherited,
     })
     .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
     Ok((node, notices))

@@ -1,6 +1,7 @@
 //! The supervisor's loop, and its end.
 
 use super::signals::{Asked, Signals};
+use super::upgrade::checked;
 use super::{Source, Supervisor, lock};
 use crate::hooks::{HookState, Subject};
 use crate::node::{Command, Former, Notice};
@@ -35,8 +36,16 @@ impl Supervisor {
                 Some(message) = self.from_server.recv() => self.take(message).await,
                 asked = signals.next() => match asked {
                     Asked::Reload => self.reload().await,
+                    Asked::Upgrade => self.begin_upgrade(),
                     Asked::Stop => return self.finish(signals).await,
                 },
+                image = checked(&mut self.candidate) => {
+                    match self.upgrade(image, &mut signals).await {
+                        Some(Asked::Stop) => return self.finish(signals).await,
+                        Some(Asked::Reload) => self.reload().await,
+                        Some(Asked::Upgrade) | None => {}
+                    }
+                }
             }
         }
     }
@@ -55,7 +64,7 @@ impl Supervisor {
         timeout(FAREWELL_LIMIT, self.wait_until_acknowledged()).await.ok();
         self.stop.cancel();
         self.hooks.drain(HOOKS_LIMIT).await;
-        self.checks.stop().await;
+        drop(self.checks.stop().await);
         self.keeper.flush().await;
         if in_time { Ok(()) } else { anyhow::bail!("not every VIP was let go within 35 s") }
     }
@@ -84,7 +93,7 @@ impl Supervisor {
     }
 
     /// Something the VRRP thread says once.
-    fn heed(&mut self, notice: Notice) {
+    pub(super) fn heed(&mut self, notice: Notice) {
         match notice {
             Notice::Transition { record, notify, ends } => {
                 let instance = record.instance.clone();

@@ -115,7 +115,13 @@ impl Agent {
     /// Starts a stand-alone agent on a keepalived.conf.
     #[track_caller]
     pub fn standalone(host: &Host, configuration: &Path) -> Self {
-        let mut command = Self::command(host);
+        Self::standalone_from(&our_program("vipfleet-agent"), host, configuration)
+    }
+
+    /// The same from a program of the test's own.
+    #[track_caller]
+    pub fn standalone_from(program: &Path, host: &Host, configuration: &Path) -> Self {
+        let mut command = Self::command(program, host);
         command.arg("--config").arg(configuration);
         Self { process: host.start("agent", command) }
     }
@@ -124,13 +130,19 @@ impl Agent {
     /// is the host's and survives the agent.
     #[track_caller]
     pub fn connected(host: &Host, node: &str, servers: &[&str]) -> Self {
-        let mut command = Self::command(host);
+        Self::connected_from(&our_program("vipfleet-agent"), host, node, servers)
+    }
+
+    /// The same from a program of the test's own.
+    #[track_caller]
+    pub fn connected_from(program: &Path, host: &Host, node: &str, servers: &[&str]) -> Self {
+        let mut command = Self::command(program, host);
         command.args(["--server", &servers.join(","), "--node", node]);
         Self { process: host.start("agent", command) }
     }
 
-    fn command(host: &Host) -> Command {
-        let mut command = Command::new(our_program("vipfleet-agent"));
+    fn command(program: &Path, host: &Host) -> Command {
+        let mut command = Command::new(program);
         command.arg("--state-dir").arg(host.directory().join("agent-state"));
         command.env("RUST_LOG", "info");
         command

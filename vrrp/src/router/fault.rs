@@ -31,7 +31,7 @@ impl Router {
     }
 
     /// Enters or leaves FAULT as fitness demands.
-    fn reassess(&mut self, now: Time) {
+    pub(super) fn reassess(&mut self, now: Time) {
         match (self.is_unfit(), self.state) {
             (true, State::Master(_)) => self.fault_as_master(now),
             (true, State::Backup(_)) => self.enter_fault(now),

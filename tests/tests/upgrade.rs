@@ -1,0 +1,77 @@
+//! An agent that is replaced while it serves: upgraded in place by SIGUSR2, or killed and started
+//! again. Neither its peer nor a client may notice.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use vipfleet_tests::lab::Lab;
+use vipfleet_tests::pair::{insist_on_owners, wait_for_owners};
+use vipfleet_tests::upgrade::{Disturbance, Pace, Scene, transitions};
+use vipfleet_tests::wait;
+
+#[track_caller]
+fn is_hitless(pace: Pace, disturbance: Disturbance) {
+    let lab = Lab::pair();
+    let mut scene = Scene::start(&lab, pace);
+    let outcome = scene.play(disturbance);
+    println!("{outcome}");
+    assert!(outcome.is_hitless(), "{outcome}");
+}
+
+#[test]
+fn an_upgrade_in_place_at_one_second_loses_nothing() {
+    is_hitless(Pace::Second, Disturbance::Upgrade);
+}
+
+#[test]
+fn an_upgrade_in_place_at_a_tenth_of_a_second_loses_nothing() {
+    is_hitless(Pace::TenthOfASecond, Disturbance::Upgrade);
+}
+
+#[test]
+fn a_crash_and_restart_at_one_second_loses_nothing() {
+    is_hitless(Pace::Second, Disturbance::Crash);
+}
+
+#[test]
+fn a_crash_and_restart_at_a_tenth_of_a_second_loses_nothing() {
+    is_hitless(Pace::TenthOfASecond, Disturbance::Crash);
+}
+
+#[test]
+fn a_program_that_does_not_pass_its_self_check_is_refused_and_nothing_moves() {
+    let lab = Lab::pair();
+    let mut scene = Scene::start(&lab, Pace::TenthOfASecond);
+    let before = transitions(&mut scene.first).len();
+    let mut refused = |script: &str, reason: &str| {
+        scene.installed.replace_by(script);
+        scene.first.process().signal(Signal::SIGUSR2);
+        wait::until(
+            reason,
+            wait::GENEROUS,
+            || scene.first.process().log(),
+            |log| log.lines().any(|line| line.contains("not upgraded") && line.contains(reason)),
+        );
+    };
+    refused("#!/bin/sh\necho 'no such option: --self-check' >&2\nexit 2\n", "no such option");
+    refused("this is no program", "cannot run the self-check");
+    insist_on_owners(&lab, Duration::from_secs(2), ["n1", "n2"]);
+    scene.installed.replace_by_itself();
+    scene.upgrade();
+    insist_on_owners(&lab, Duration::from_secs(2), ["n1", "n2"]);
+    assert_eq!(transitions(&mut scene.first).len(), before);
+}
+
+#[test]
+fn an_agent_that_was_away_for_longer_than_the_master_down_interval_comes_back_as_backup() {
+    let lab = Lab::pair();
+    let mut scene = Scene::start(&lab, Pace::TenthOfASecond);
+    scene.first.process().kill();
+    wait_for_owners(&lab, "the peer to own both VIPs", ["n2", "n2"]);
+    let before = transitions(&mut scene.first).len();
+    scene.restart();
+    wait_for_owners(&lab, "the agent to take its VIP back", ["n1", "n2"]);
+    let since = transitions(&mut scene.first).split_off(before);
+    let of_first = since.iter().find(|line| line.contains("VI_1")).expect("it was started");
+    assert!(of_first.contains("from=INIT to=BACKUP"), "{since:#?}");
+}
