@@ -94,6 +94,25 @@ impl StateDir {
 
     /// Replaces a file of the state dir: the old one stays whole until the new one is.
     pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), CacheError> {
+        self.replace(name, value, File::sync_all)
+    }
+
+    /// The same without waiting for the disk: it survives a crash of the agent, and what counts in
+    /// one boot only need not survive the machine's.
+    pub fn write_for_this_boot<T: Serialize>(
+        &self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), CacheError> {
+        self.replace(name, value, |_| Ok(()))
+    }
+
+    fn replace<T: Serialize>(
+        &self,
+        name: &str,
+        value: &T,
+        sync: impl Fn(&File) -> io::Result<()>,
+    ) -> Result<(), CacheError> {
         let path = self.path.join(name);
         let beside = self.path.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
@@ -105,7 +124,7 @@ impl StateDir {
                 .mode(0o600)
                 .open(&beside)?;
             file.write_all(&text)?;
-            file.sync_all()?;
+            sync(&file)?;
             fs::rename(&beside, &path)
         };
         write().map_err(|source| {

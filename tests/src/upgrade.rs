@@ -77,7 +77,7 @@ pub enum Disturbance {
 pub struct Outcome {
     /// Of the client that asks for the VIP that n1 is MASTER of.
     pub losses: Losses,
-    /// Changes of state that the agent of n1 logged, the first start left out.
+    /// Changes of state that the agent of n1 logged since.
     pub transitions: Vec<String>,
     /// The same of its peer.
     pub peer_transitions: Vec<String>,
@@ -86,14 +86,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether nobody noticed. A crashed agent says itself that it carries on.
+    /// Whether nobody noticed. A crashed agent says itself that it starts, and as what.
     pub fn is_hitless(&self) -> bool {
-        let resumed = |line: &String| line.contains("carried on after a restart");
+        let starts = |line: &String| line.contains("from=INIT");
         self.losses.lost == 0
             && self.losses.sent > 0
             && self.moves == 0
             && self.peer_transitions.is_empty()
-            && self.transitions.iter().all(resumed)
+            && self.transitions.iter().all(starts)
     }
 }
 
@@ -222,16 +222,18 @@ impl<'lab> Scene<'lab> {
     /// SIGUSR2, and until the new image says that it has taken over.
     #[track_caller]
     pub fn upgrade(&mut self) {
-        let done = |log: &String| log.matches("upgraded in place").count();
-        let before = done(&self.first.process().log());
-        self.first.process().signal(Signal::SIGUSR2);
-        wait::until(
-            "the agent to be upgraded",
-            wait::GENEROUS,
-            || self.first.process().log(),
-            |log| done(log) > before,
-        );
+        upgrade(&mut self.first);
     }
+}
+
+/// SIGUSR2 to an agent, and until the new image says that it has taken over.
+#[track_caller]
+pub fn upgrade(agent: &mut Agent) {
+    let done = |log: &String| log.matches("upgraded in place").count();
+    let before = done(&agent.process().log());
+    agent.process().signal(Signal::SIGUSR2);
+    let log = || agent.process().log();
+    wait::until("the agent to be upgraded", wait::GENEROUS, log, |log| done(log) > before);
 }
 
 /// What an agent has logged of changes of state so far.

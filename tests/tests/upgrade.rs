@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use vipfleet_tests::fleet::{Fleet, wait_for_nodes};
+use vipfleet_tests::kernel::{AddressWatch, Change};
 use vipfleet_tests::lab::Lab;
-use vipfleet_tests::pair::{insist_on_owners, wait_for_owners};
-use vipfleet_tests::upgrade::{Disturbance, Pace, Scene, transitions};
+use vipfleet_tests::pair::{VIP_1, insist_on_owners, wait_for_owners};
+use vipfleet_tests::probe::{Neighbour, Pinger};
+use vipfleet_tests::upgrade::{Disturbance, Pace, Scene, transitions, upgrade};
 use vipfleet_tests::wait;
 
 #[track_caller]
@@ -36,6 +39,32 @@ fn a_crash_and_restart_at_one_second_loses_nothing() {
 #[test]
 fn a_crash_and_restart_at_a_tenth_of_a_second_loses_nothing() {
     is_hitless(Pace::TenthOfASecond, Disturbance::Crash);
+}
+
+#[test]
+fn an_agent_of_a_server_is_upgraded_in_place_again_and_again() {
+    let lab = Lab::pair();
+    let mut fleet = Fleet::start(&lab);
+    let before = transitions(&mut fleet.first).len();
+    let peer_before = transitions(&mut fleet.second).len();
+    let watch = AddressWatch::start(lab.host("n1"));
+    let pinger = Pinger::start(lab.host("client"), VIP_1, Neighbour::Warm);
+    let pid = fleet.first.process().pid();
+    for _ in 0..3 {
+        upgrade(&mut fleet.first);
+    }
+    wait_for_nodes(&fleet.vipctl);
+    insist_on_owners(&lab, Duration::from_secs(6), ["n1", "n2"]);
+    let losses = pinger.finish();
+    println!("{losses}");
+    assert_eq!(losses.lost, 0, "{losses}");
+    assert_eq!(transitions(&mut fleet.first).len(), before);
+    assert_eq!(transitions(&mut fleet.second).len(), peer_before);
+    assert!(fleet.first.process().is_running() && fleet.first.process().pid() == pid);
+    assert!(watch.changes().iter().all(|it| it.change == Change::Added), "{:?}", watch.changes());
+    // And it still does what it is told.
+    fleet.first.terminate();
+    wait_for_owners(&lab, "the peer to own both VIPs", ["n2", "n2"]);
 }
 
 #[test]

@@ -130,17 +130,18 @@ impl Files {
     fn write(&self) -> Vec<String> {
         let mut failures = Vec::new();
         let due = std::mem::take(&mut *lock(&self.unwritten));
+        // First, and without a wait: a crash a moment from now must find it.
+        if let Some(masters) = due.masters
+            && let Err(error) = self.state.write_for_this_boot(MASTERS, &masters)
+        {
+            failures.push(super::chain(&error));
+            lock(&self.unwritten).masters.get_or_insert(masters);
+        }
         if let Some(assignment) = due.assignment
             && let Err(error) = self.state.write(ASSIGNMENT, &assignment)
         {
             failures.push(super::chain(&error));
             lock(&self.unwritten).assignment.get_or_insert(assignment);
-        }
-        if let Some(masters) = due.masters
-            && let Err(error) = self.state.write(MASTERS, &masters)
-        {
-            failures.push(super::chain(&error));
-            lock(&self.unwritten).masters.get_or_insert(masters);
         }
         let outbox = due.outbox.then(|| lock(&self.outbox).clone());
         if let Some(outbox) = outbox

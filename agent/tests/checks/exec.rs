@@ -266,7 +266,7 @@ async fn a_removed_check_takes_its_group_with_it() {
 async fn stopping_waits_until_the_children_are_gone() {
     let dir = ExecDir::new();
     dir.script("c.sh", "trap '' TERM; echo $$ > $D/child; while :; do sleep 1000; done");
-    let scene = Scene::of(dir.policy(), once(dir.probe("c.sh")));
+    let mut scene = Scene::of(dir.policy(), once(dir.probe("c.sh")));
     let child = dir.pid("child").await;
     scene.checks.stop().await;
     assert!(!lives(child));

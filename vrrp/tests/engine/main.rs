@@ -12,6 +12,7 @@ mod script;
 mod signed;
 mod standing;
 mod state_by_input;
+mod succession;
 mod table;
 mod together;
 mod virtual_lan;
