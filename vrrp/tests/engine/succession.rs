@@ -30,7 +30,7 @@ fn pass(router: &mut Router, end: Time) -> Vec<(Time, Output)> {
 }
 
 fn started(config: &Config) -> Router {
-    let mut router = Router::new(config.clone()).unwrap();
+    let mut router = Router::new(config.clone()).expect("valid");
     router.handle(Time::ZERO, Input::PrimaryAddress(Some(fixture::host(1))));
     router.handle(Time::ZERO, Input::Start);
     drain(&mut router);
@@ -53,14 +53,14 @@ fn hear(router: &mut Router, now: Time, source: IpAddr, priority: u8) {
     fixture::message(&config, priority).encode(source, fixture::multicast(), &mut bytes);
     let destination = fixture::multicast();
     let envelope = Envelope { source, destination, ttl: 255 };
-    let advert = parse(envelope, &bytes).unwrap();
+    let advert = parse(envelope, &bytes).expect("well-formed");
     router.handle(now, Input::Advert { source, advert });
 }
 
 /// The router of the next image, `deaf` after the hand-over, and what it did at once.
 fn succeed(mut router: Router, now: Time, deaf: Duration) -> (Router, Vec<Output>) {
-    let past = router.hand_over(now).unwrap();
-    let mut next = Router::new(router.config().clone()).unwrap();
+    let past = router.hand_over(now).expect("settled");
+    let mut next = Router::new(router.config().clone()).expect("valid");
     let then = now + deaf;
     next.handle(then, Input::PrimaryAddress(Some(fixture::host(1))));
     drain(&mut next);
