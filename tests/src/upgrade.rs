@@ -123,6 +123,9 @@ impl Installed {
         fs::create_dir_all(&directory).expect("the host's directory is writable");
         let installed = Self { path: directory.join("vipfleet-agent") };
         installed.replace_by_itself();
+        // It is looked for beside the agent.
+        fs::copy(our_program("vipfleet-guard"), directory.join("vipfleet-guard"))
+            .expect("room for a copy of the guard");
         installed
     }
 
