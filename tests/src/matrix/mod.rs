@@ -68,7 +68,8 @@ pub struct Row {
     pub theirs: &'static str,
     /// Addresses that only keepalived's file has.
     pub theirs_adds: &'static str,
-    /// The priorities of n1, n2 and, in a row of three hosts, n3. Neighbours run different programs.
+    /// The priorities of n1, n2 and, in a row of three hosts, n3. Neighbours run different
+    /// programs.
     pub priorities: &'static [u8],
     /// VIP of a second instance, in a sync group with the first.
     pub fellow: Option<Ipv4Addr>,
