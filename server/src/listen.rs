@@ -3,9 +3,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_stream::StreamExt as _;
+use tokio_stream::adapters::Map;
 use tonic::transport::server::TcpIncoming;
-use tracing::warn;
+use tracing::{debug, warn};
+
+/// How long a peer's kernel may acknowledge nothing of what it was sent (tcp(7),
+/// `TCP_USER_TIMEOUT`): a host that died is known to be away soon, one that is only busy has the
+/// patience of the pings.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
 
 /// Whether plaintext may leave the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +34,13 @@ pub enum ListenError {
     Bind { address: SocketAddr, source: io::Error },
 }
 
+/// Connections as they come.
+pub type Incoming = Map<TcpIncoming, fn(io::Result<TcpStream>) -> io::Result<TcpStream>>;
+
 /// An open listener.
 #[derive(Debug)]
 pub enum Transport {
-    Plaintext(TcpIncoming),
+    Plaintext(Incoming),
 }
 
 /// Opens the listener, and says where it is.
@@ -50,7 +61,18 @@ pub async fn open(
     let bound = listener.local_addr().map_err(bind)?;
     // Small messages that somebody waits for, in both directions.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Ok((Transport::Plaintext(incoming), bound))
+    Ok((Transport::Plaintext(incoming.map(impatient)), bound))
+}
+
+/// A connection that ends by itself when the peer's host is dead.
+fn impatient(stream: io::Result<TcpStream>) -> io::Result<TcpStream> {
+    let stream = stream?;
+    let limit = u32::try_from(UNACKNOWLEDGED.as_millis()).unwrap_or(u32::MAX);
+    // Without it the pings still find out, later.
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, limit) {
+        debug!(%error, "TCP_USER_TIMEOUT stays as it is");
+    }
+    Ok(stream)
 }
 
 #[cfg(test)]

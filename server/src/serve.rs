@@ -19,10 +19,14 @@ use tracing::info;
 use vipfleet_proto::v1::control_server::ControlServer;
 use vipfleet_proto::v1::session_server::SessionServer;
 
-/// Between pings, and for the answer: a host that died without a word is known to be away after
-/// at most twice this, about when its VIP has moved at 1 s adverts. Until then its last report
-/// stands beside its successor's.
+/// Between pings. A host that died without a word acknowledges none of them and is known to be
+/// away within twice this ([`listen`]), about when its VIP has moved at 1 s adverts. Until then
+/// its last report stands beside its successor's.
 const KEEPALIVE: Duration = Duration::from_secs(2);
+
+/// For the answer to a ping. Ten thousand agents that are sent away because this server, or their
+/// host, was busy for a moment all come back at once.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long open calls, and then the last writes, may take to end after `stop`.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -152,7 +156,7 @@ async fn services(
         .max_encoding_message_size(MESSAGE_LIMIT);
     Ok(Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(ANSWER_LIMIT))
         .add_service(health_service)
         // Older tools know only the alpha of reflection.
         .add_service(reflection().build_v1().context("cannot build reflection")?)

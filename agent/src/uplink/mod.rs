@@ -44,7 +44,7 @@ pub fn endpoint(text: &str) -> Result<Endpoint, EndpointError> {
         .connect_timeout(Duration::from_secs(3))
         .tcp_nodelay(true)
         .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(3))
+        .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true))
 }
 

@@ -2,6 +2,7 @@
 
 use super::fence::{self, Origin};
 use super::{FromServer, Offer, Rejected, Shared};
+use hyper_util::client::legacy::connect::HttpConnector;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -20,6 +21,9 @@ const BATCH: usize = 256;
 
 /// How long a server may take to answer Hello with Welcome.
 const WELCOME_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the server's kernel may acknowledge nothing (tcp(7), `TCP_USER_TIMEOUT`).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
 
 /// Time between two reports on the stream, in the mean. The first two after a quiet time go at
 /// once: of a change the first says that it is taken on, the second that the kernel has it.
@@ -40,7 +44,7 @@ pub(super) async fn hold(
     heard: &mpsc::Sender<FromServer>,
 ) -> Ended {
     let not_yet = |why: String| Ended { was_established: false, why };
-    let channel = match endpoint.connect().await {
+    let channel = match endpoint.connect_with_connector(connector()).await {
         Ok(channel) => channel,
         Err(cause) => return not_yet(innermost(&cause)),
     };
@@ -72,6 +76,17 @@ pub(super) async fn hold(
     }
     let mut session = Session { shared, welcome, send, heard, sent_sequence: 0 };
     Ended { was_established: true, why: session.serve(&mut incoming).await }
+}
+
+/// What the connection is made with. A server whose host died acknowledges nothing: with other
+/// replicas at hand there is no use in waiting for it. One that is only busy has longer, by the
+/// pings of the endpoint.
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    connector
 }
 
 type Greeted = (v1::Welcome, Streaming<v1::ServerMessage>);

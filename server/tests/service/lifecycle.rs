@@ -199,3 +199,18 @@ fn the_program_says_what_keeps_it_from_starting() {
         assert!(said.contains(expected), "{expected:?}: {said}");
     }
 }
+
+#[test]
+fn an_agent_that_is_busy_for_a_few_seconds_keeps_its_session() {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let server_runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let server = server_runtime.block_on(Server::start());
+    let agent_runtime = builder.enable_all().build().unwrap();
+    let mut agent = agent_runtime.block_on(Agent::join(server.address(), "lb1"));
+    agent_runtime.block_on(agent.pushed());
+    // Three pings find nobody at home; the kernel acknowledges them.
+    std::thread::sleep(Duration::from_secs(6));
+    let heard = agent_runtime
+        .block_on(async { tokio::time::timeout(Duration::from_secs(1), agent.hear()).await });
+    assert!(heard.is_err(), "the session ended: {heard:?}");
+}
