@@ -1,6 +1,7 @@
 //! Files of the state dir that survive the agent: written whole, atomically, and read back with
 //! a clear word when they cannot be. Losing one never stops VRRP.
 
+use crate::received::Received;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{self, File};
@@ -42,6 +43,9 @@ pub struct CachedAssignment {
     pub generation: u64,
     pub hash: String,
     pub assignment: Assignment,
+    /// Absent in files of earlier releases, which knew no planned moves.
+    #[serde(default)]
+    pub received: Option<Received>,
 }
 
 impl StateDir {

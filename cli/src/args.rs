@@ -1,12 +1,14 @@
 //! The command line as typed. Absent: whether it makes sense together, which the commands check.
 
 mod change;
+mod moves;
 mod name;
 
 pub(crate) use change::{
     ApplyArgs, ChangeArgs, DeleteArgs, DiffArgs, EditArgs, RollbackArgs, SetArgs, SetInstanceArgs,
     SetTarget,
 };
+pub(crate) use moves::{DrainArgs, MoveArgs, SwitchoverArgs, UncordonArgs};
 pub(crate) use name::{DefinitionKind, DescribedKind, Listing};
 
 use crate::connect::DEFAULT_SERVER;
@@ -105,6 +107,23 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  vipctl rollback --to-revision 12 --dry-run\n  \
                       vipctl rollback --to-revision 12 --wait")]
     Rollback(RollbackArgs),
+    /// Have a node serve an instance, at once and without a gap, until it is cleared or for a time.
+    #[command(after_help = "The target takes over on command, whatever priorities, nopreempt and \
+                      delays say; the former owner serves until it has. While the override lasts \
+                      the target serves as long as its checks are well. Refused when it is not fit \
+                      to take over.\n\nExamples:\n  \
+                      vipctl switchover VI_1 --to lb2 --for 30m --wait -m 'kernel of lb1'\n  \
+                      vipctl switchover VI_1 --clear --wait")]
+    Switchover(SwitchoverArgs),
+    /// Take everything off a node without a gap, before work on it.
+    #[command(after_help = "The node stays a BACKUP of last resort: it serves only what nobody \
+                      else can. Refused when nobody healthy could take over what it serves.\n\n\
+                      Examples:\n  vipctl drain lb1 --wait -m 'new kernel'\n  \
+                      vipctl drain lb1 --for 2h --wait=1m\n  vipctl uncordon lb1")]
+    Drain(DrainArgs),
+    /// End a drain: priorities count again.
+    #[command(after_help = "Examples:\n  vipctl uncordon lb1\n  vipctl uncordon lb1 --wait")]
+    Uncordon(UncordonArgs),
     /// Print each change of state in the fleet as it happens.
     #[command(after_help = "Examples:\n  vipctl watch\n  vipctl watch --from-revision 0\n  \
                       vipctl watch -o json | jq -c 'select(.to == \"FAULT\")'")]

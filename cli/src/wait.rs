@@ -2,6 +2,7 @@
 //! The verdict is [`Progress::verdict`], pure; [`until_converged`] feeds it and follows the fleet
 //! over to another replica when one goes away.
 
+pub(crate) mod moves;
 mod progress;
 
 pub(crate) use progress::{Member, Verdict};

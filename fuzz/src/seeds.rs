@@ -228,6 +228,7 @@ fn from_servers(fleets: &[Vec<Definition>]) -> Vec<server_message::Message> {
                 generation: 42,
                 hash: assignment.hash(),
                 assignment: Some(assignment.into()),
+                server_time: "2026-01-01T00:00:00Z".to_owned(),
             }));
         }
     }
@@ -355,6 +356,20 @@ fn instance_status() -> v1::InstanceStatus {
         health: 2,
         problems: vec!["lb2 is silent".to_owned()],
         addresses: vec![of_address],
+        switchover: Some(v1::SwitchoverStatus {
+            instance: "VI_1".to_owned(),
+            to: "lb2".to_owned(),
+            order: Some(order()),
+        }),
+    }
+}
+
+fn order() -> v1::MoveOrder {
+    v1::MoveOrder {
+        by: "ana".to_owned(),
+        message: "new kernel".to_owned(),
+        since: "2026-01-01T00:00:00Z".to_owned(),
+        until: Some("2026-01-01T01:00:00Z".to_owned()),
     }
 }
 

@@ -6,6 +6,7 @@ mod engine;
 use crate::address::VirtualAddress;
 use crate::check::NamedCheck;
 use crate::instance::{Authentication, Checksum, Family, Garp, Notify, Takeover, Track, Transport};
+use crate::moves::AssignedMove;
 use crate::name::Name;
 use crate::routing::{VirtualRoute, VirtualRule};
 use crate::span::Span;
@@ -80,6 +81,8 @@ pub struct AssignedInstance {
     pub source_address: Option<IpAddr>,
     pub track: Vec<Track>,
     pub notify: Vec<Notify>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_move: Option<AssignedMove>,
 }
 
 /// One member as every member sees it.

@@ -2,6 +2,7 @@
 
 use crate::check::Check;
 use crate::instance::Instance;
+use crate::moves::{Drain, Switchover};
 use crate::name::Name;
 use crate::sync_group::SyncGroup;
 use serde::{Deserialize, Serialize};
@@ -14,10 +15,21 @@ pub enum Kind {
     Check,
     Instance,
     SyncGroup,
+    Switchover,
+    Drain,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Check, Self::Instance, Self::SyncGroup];
+    pub const ALL: [Self; 5] =
+        [Self::Check, Self::Instance, Self::SyncGroup, Self::Switchover, Self::Drain];
+
+    /// What documents declare. The others are orders of an operator ([`crate::moves`]).
+    pub const DECLARED: [Self; 3] = [Self::Check, Self::Instance, Self::SyncGroup];
+
+    /// Whether it is a planned move, which no document declares and no rollback touches.
+    pub const fn is_move(self) -> bool {
+        matches!(self, Self::Switchover | Self::Drain)
+    }
 
     /// As documents write it.
     pub const fn as_str(self) -> &'static str {
@@ -25,6 +37,8 @@ impl Kind {
             Self::Check => "Check",
             Self::Instance => "Instance",
             Self::SyncGroup => "SyncGroup",
+            Self::Switchover => "Switchover",
+            Self::Drain => "Drain",
         }
     }
 }
@@ -56,6 +70,8 @@ pub enum Definition {
     Instance { name: Name, spec: Box<Instance> },
     Check { name: Name, spec: Check },
     SyncGroup { name: Name, spec: SyncGroup },
+    Switchover { name: Name, spec: Switchover },
+    Drain { name: Name, spec: Drain },
 }
 
 impl Definition {
@@ -68,6 +84,8 @@ impl Definition {
             Self::Instance { .. } => Kind::Instance,
             Self::Check { .. } => Kind::Check,
             Self::SyncGroup { .. } => Kind::SyncGroup,
+            Self::Switchover { .. } => Kind::Switchover,
+            Self::Drain { .. } => Kind::Drain,
         }
     }
 
@@ -75,7 +93,9 @@ impl Definition {
         match self {
             Self::Instance { name, .. }
             | Self::Check { name, .. }
-            | Self::SyncGroup { name, .. } => name,
+            | Self::SyncGroup { name, .. }
+            | Self::Switchover { name, .. }
+            | Self::Drain { name, .. } => name,
         }
     }
 }
@@ -88,35 +108,49 @@ impl Definitions {
     pub fn instances(&self) -> impl Iterator<Item = (&Name, &Instance)> {
         self.0.values().filter_map(|definition| match definition {
             Definition::Instance { name, spec } => Some((name, spec.as_ref())),
-            Definition::Check { .. } | Definition::SyncGroup { .. } => None,
+            _ => None,
         })
     }
 
     pub fn checks(&self) -> impl Iterator<Item = (&Name, &Check)> {
         self.0.values().filter_map(|definition| match definition {
             Definition::Check { name, spec } => Some((name, spec)),
-            Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
+            _ => None,
         })
     }
 
     pub fn sync_groups(&self) -> impl Iterator<Item = (&Name, &SyncGroup)> {
         self.0.values().filter_map(|definition| match definition {
             Definition::SyncGroup { name, spec } => Some((name, spec)),
-            Definition::Instance { .. } | Definition::Check { .. } => None,
+            _ => None,
+        })
+    }
+
+    pub fn switchovers(&self) -> impl Iterator<Item = (&Name, &Switchover)> {
+        self.0.values().filter_map(|definition| match definition {
+            Definition::Switchover { name, spec } => Some((name, spec)),
+            _ => None,
+        })
+    }
+
+    pub fn drains(&self) -> impl Iterator<Item = (&Name, &Drain)> {
+        self.0.values().filter_map(|definition| match definition {
+            Definition::Drain { name, spec } => Some((name, spec)),
+            _ => None,
         })
     }
 
     pub fn instance(&self, name: &Name) -> Option<&Instance> {
         match self.0.get(&Key { kind: Kind::Instance, name: name.clone() })? {
             Definition::Instance { spec, .. } => Some(spec),
-            Definition::Check { .. } | Definition::SyncGroup { .. } => None,
+            _ => None,
         }
     }
 
     pub fn check(&self, name: &Name) -> Option<&Check> {
         match self.0.get(&Key { kind: Kind::Check, name: name.clone() })? {
             Definition::Check { spec, .. } => Some(spec),
-            Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
+            _ => None,
         }
     }
 }

@@ -182,7 +182,8 @@ fn definition(context: &mut Context<'_>, root: &Node) -> Option<Placed<Definitio
         Some(Kind::SyncGroup) => {
             fields.required(context, "spec", sync_group::sync_group).map(Spec::SyncGroup)
         }
-        None => {
+        // [`kind`] lets no other pass.
+        Some(Kind::Switchover | Kind::Drain) | None => {
             fields.spot("spec");
             None
         }
@@ -208,11 +209,18 @@ const LATER_KINDS: [&str; 4] = ["Pool", "DnsRecord", "Node", "Policy"];
 
 fn kind(context: &mut Context<'_>, spot: &Spot<'_>) -> Option<Kind> {
     let written = scalar::text(context, spot)?;
-    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str() == written) {
-        return Some(kind);
-    }
-    let known = Kind::ALL.map(Kind::as_str);
     let place = context.place(spot.node.at, &spot.path);
+    match Kind::ALL.into_iter().find(|kind| kind.as_str() == written) {
+        Some(kind) if kind.is_move() => {
+            let message = format!("kind {kind} is a planned move, which no document declares");
+            let remedy = "leave it out; moves are made with `vipctl switchover` and `vipctl drain`";
+            context.error("planned-move", place, message, remedy);
+            return None;
+        }
+        Some(kind) => return Some(kind),
+        None => {}
+    }
+    let known = Kind::DECLARED.map(Kind::as_str);
     if LATER_KINDS.contains(&written.as_str()) {
         let message = format!("kind {written} is not supported yet");
         let remedy = format!("leave it out; this release has {}", known.join(", "));

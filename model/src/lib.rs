@@ -13,6 +13,7 @@ pub mod finding;
 pub mod hmac;
 pub mod instance;
 pub mod keepalived;
+pub mod moves;
 pub mod name;
 pub mod node;
 pub mod ownership;

@@ -2,6 +2,7 @@
 //! Never wishes of the operator.
 
 use crate::instance::Transport;
+use crate::moves::Order;
 use crate::name::Name;
 use crate::ownership::Generations;
 use crate::report::CheckReport;
@@ -75,6 +76,9 @@ pub struct NodeStatus {
     pub checks: Vec<CheckReport>,
     /// When the server got it; `None` before the first.
     pub last_report: Option<String>,
+    /// Who drained it; `None` when nobody did.
+    #[serde(default)]
+    pub drain: Option<Order>,
 }
 
 /// Why an assignment does not run.

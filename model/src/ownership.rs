@@ -19,6 +19,7 @@
 //! is silent.
 
 use crate::instance::{Instance, Member};
+use crate::moves::{Moves, SwitchoverStatus};
 use crate::name::Name;
 use crate::report::{AddressReport, InstanceReport, InstanceState};
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,9 @@ pub struct InstanceStatus {
     /// Why it is not ok, one line each.
     pub problems: Vec<String>,
     pub addresses: Vec<AddressStatus>,
+    /// The planned move in force; `null` without one.
+    #[serde(default)]
+    pub switchover: Option<SwitchoverStatus>,
 }
 
 /// One virtual address.
@@ -151,9 +155,26 @@ pub struct MemberStatus {
     /// Kernel truth.
     pub addresses: Vec<AddressReport>,
     pub warnings: Vec<String>,
+    /// The node is drained: it serves only when nobody else does.
+    #[serde(default)]
+    pub drained: bool,
 }
 
 impl InstanceStatus {
+    /// With the planned moves that concern it.
+    #[must_use]
+    pub fn moved(mut self, moves: &Moves<'_>) -> Self {
+        self.switchover = moves.switchover(&self.name).map(|(named, it)| SwitchoverStatus {
+            instance: named.clone(),
+            to: it.to.clone(),
+            order: it.order.clone(),
+        });
+        for member in &mut self.members {
+            member.drained = moves.drain(&member.node).is_some();
+        }
+        self
+    }
+
     /// The status that the evidence supports. A member without evidence is silent.
     pub fn of(
         name: &Name,
@@ -199,6 +220,7 @@ impl InstanceStatus {
             problems,
             addresses,
             members,
+            switchover: None,
         }
     }
 
@@ -241,6 +263,7 @@ fn reported(member: &Member, known: &Evidence<'_>) -> MemberStatus {
         settled: report.is_some() && known.settled,
         addresses: report.map(|it| it.addresses.clone()).unwrap_or_default(),
         warnings: report.map(|it| it.warnings.clone()).unwrap_or_default(),
+        drained: false,
     }
 }
 
@@ -271,5 +294,6 @@ fn heard(member: &Member, evidence: &BTreeMap<Name, Evidence<'_>>) -> MemberStat
         settled: false,
         addresses: Vec::new(),
         warnings: Vec::new(),
+        drained: false,
     }
 }

@@ -1,5 +1,5 @@
-//! From definitions and node facts to what each node must run. Called by the server whenever
-//! either changes; pure and deterministic, so that replicas agree without talking.
+//! From definitions, planned moves and node facts to what each node must run. Called by the server
+//! whenever any of them changes; pure and deterministic, so that replicas agree without talking.
 //!
 //! Absent: generations (they travel beside an assignment), and any idea of which node is alive:
 //! placement never takes a VIP away from a silent node.
@@ -8,6 +8,7 @@ use crate::assignment::{AssignedGroup, AssignedInstance, AssignedMember, Assignm
 use crate::check::NamedCheck;
 use crate::definition::Definitions;
 use crate::instance::{Instance, Member, Track};
+use crate::moves::Moves;
 use crate::name::Name;
 use crate::node::{NodeFacts, advert_source};
 use crate::sync_group::SyncGroup;
@@ -24,11 +25,12 @@ pub fn place(
         .keys()
         .map(|node| (node.clone(), Vec::new()))
         .collect::<BTreeMap<Name, Vec<AssignedInstance>>>();
+    let orders = Orders { definitions, moves: Moves::of(definitions) };
     for (name, instance) in definitions.instances() {
         let members = members(instance, facts);
         for (index, member) in instance.members.iter().enumerate() {
             if !member.external {
-                let assigned = assigned(definitions, name, instance, &members, index);
+                let assigned = assigned(&orders, name, instance, &members, index);
                 instances.entry(member.node.clone()).or_default().push(assigned);
             }
         }
@@ -44,12 +46,13 @@ pub fn place_node(
     node: &Name,
 ) -> Assignment {
     let mut instances = Vec::new();
+    let orders = Orders { definitions, moves: Moves::of(definitions) };
     for (name, instance) in definitions.instances() {
         let here = |member: &&Member| member.node == *node && !member.external;
         if instance.members.iter().any(|member| here(&member)) {
             let members = members(instance, facts);
             for (index, _) in instance.members.iter().enumerate().filter(|(_, it)| here(it)) {
-                instances.push(assigned(definitions, name, instance, &members, index));
+                instances.push(assigned(&orders, name, instance, &members, index));
             }
         }
     }
@@ -97,8 +100,14 @@ fn members(instance: &Instance, facts: &BTreeMap<Name, NodeFacts>) -> Vec<Assign
     instance.members.iter().map(member).collect()
 }
 
+/// What an operator wants: declared, and ordered for the time being.
+struct Orders<'d> {
+    definitions: &'d Definitions,
+    moves: Moves<'d>,
+}
+
 fn assigned(
-    definitions: &Definitions,
+    orders: &Orders<'_>,
     name: &Name,
     instance: &Instance,
     members: &[AssignedMember],
@@ -135,8 +144,9 @@ fn assigned(
         members,
         members_complete: true,
         source_address: member.address,
-        track: tracked(definitions, instance, member),
+        track: tracked(orders.definitions, instance, member),
         notify: instance.notify.clone(),
+        planned_move: orders.moves.assigned(name, &member.node),
     }
 }
 

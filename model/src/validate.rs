@@ -67,6 +67,8 @@ fn examine(
         let mut desk = Desk::new(&mut noted, key, Basis::Definitions);
         match definition {
             Definition::Check { spec, .. } => check::examine(&mut desk, spec),
+            // Judged against the live fleet by whoever takes the order.
+            Definition::Switchover { .. } | Definition::Drain { .. } => {}
             Definition::SyncGroup { spec, .. } => {
                 sync_group::examine(&mut desk, key, spec, definitions, known);
             }

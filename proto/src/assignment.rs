@@ -2,7 +2,8 @@
 //! must not guess.
 
 use crate::field::{
-    all, choice, duration, each, ip, name, number, optional_choice, repeated, required, span,
+    all, choice, duration, each, ip, name, number, optional, optional_choice, repeated, required,
+    span,
 };
 use crate::{Malformed, v1};
 use vipfleet_model::Assignment;
@@ -77,6 +78,7 @@ impl From<AssignedInstance> for v1::AssignedInstance {
             virtual_routes: all(it.virtual_routes),
             virtual_rules: all(it.virtual_rules),
             election_only: it.election_only.map(|family| v1::Family::from(family).into()),
+            planned_move: it.planned_move.map(Into::into),
         }
     }
 }
@@ -116,6 +118,7 @@ impl TryFrom<v1::AssignedInstance> for AssignedInstance {
             virtual_routes: repeated(wire.virtual_routes, "virtual_routes")?,
             virtual_rules: repeated(wire.virtual_rules, "virtual_rules")?,
             election_only: optional_choice::<v1::Family, _>(wire.election_only, "election_only")?,
+            planned_move: optional(wire.planned_move, "planned_move")?,
         })
     }
 }

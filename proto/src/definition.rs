@@ -6,7 +6,7 @@ use crate::v1;
 use crate::v1::definition::Spec;
 use vipfleet_model::{Definition, Key, Kind, SyncGroup};
 
-mirrored!(Kind, v1::Kind, Check, Instance, SyncGroup);
+mirrored!(Kind, v1::Kind, Check, Instance, SyncGroup, Switchover, Drain);
 
 impl From<Key> for v1::DefinitionKey {
     fn from(Key { kind, name }: Key) -> Self {
@@ -28,6 +28,8 @@ impl From<Definition> for v1::Definition {
             Definition::Instance { name, spec } => (name, Spec::Instance((*spec).into())),
             Definition::Check { name, spec } => (name, Spec::Check(spec.into())),
             Definition::SyncGroup { name, spec } => (name, Spec::SyncGroup(spec.into())),
+            Definition::Switchover { name, spec } => (name, Spec::Switchover(spec.into())),
+            Definition::Drain { name, spec } => (name, Spec::Drain(spec.into())),
         };
         Self { name: name.into(), spec: Some(spec) }
     }
@@ -46,6 +48,10 @@ impl TryFrom<v1::Definition> for Definition {
             Spec::SyncGroup(group) => {
                 Self::SyncGroup { name, spec: group.try_into().under("sync_group")? }
             }
+            Spec::Switchover(switchover) => {
+                Self::Switchover { name, spec: switchover.try_into().under("switchover")? }
+            }
+            Spec::Drain(drain) => Self::Drain { name, spec: drain.try_into().under("drain")? },
         })
     }
 }

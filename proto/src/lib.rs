@@ -16,6 +16,7 @@ mod finding;
 mod hmac;
 mod instance;
 mod malformed;
+mod moves;
 mod report;
 mod routing;
 mod status;

@@ -25,6 +25,7 @@ impl From<InstanceStatus> for v1::InstanceStatus {
             health: v1::Health::from(it.health).into(),
             problems: it.problems,
             addresses: all(it.addresses),
+            switchover: it.switchover.map(Into::into),
         }
     }
 }
@@ -45,6 +46,7 @@ impl TryFrom<v1::InstanceStatus> for InstanceStatus {
             health: choice::<v1::Health, _>(wire.health, "health")?,
             problems: wire.problems,
             addresses: repeated(wire.addresses, "addresses")?,
+            switchover: optional(wire.switchover, "switchover")?,
         })
     }
 }
@@ -90,6 +92,7 @@ impl From<MemberStatus> for v1::MemberStatus {
             settled: it.settled,
             addresses: all(it.addresses),
             warnings: it.warnings,
+            drained: it.drained,
         }
     }
 }
@@ -115,6 +118,7 @@ impl TryFrom<v1::MemberStatus> for MemberStatus {
             settled: wire.settled,
             addresses: repeated(wire.addresses, "addresses")?,
             warnings: wire.warnings,
+            drained: wire.drained,
         })
     }
 }
@@ -138,6 +142,7 @@ impl From<NodeStatus> for v1::NodeStatus {
             interfaces: all(it.interfaces),
             checks: all(it.checks),
             last_report: it.last_report,
+            drain: it.drain.map(Into::into),
         }
     }
 }
@@ -159,6 +164,7 @@ impl TryFrom<v1::NodeStatus> for NodeStatus {
             interfaces: repeated(wire.interfaces, "interfaces")?,
             checks: repeated(wire.checks, "checks")?,
             last_report: wire.last_report,
+            drain: optional(wire.drain, "drain")?,
         })
     }
 }

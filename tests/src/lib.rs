@@ -16,6 +16,7 @@ pub mod kernel;
 pub mod lab;
 pub mod ledger;
 pub mod matrix;
+pub mod moves;
 pub mod overlap;
 pub mod pair;
 pub mod probe;

@@ -1,5 +1,5 @@
 //! The clocks of the VRRP thread: CLOCK_MONOTONIC as the engine's [`Time`], and the suspend
-//! detector. The time of day is for signed adverts alone; no timer ever looks at it.
+//! detector. The time of day is for signed adverts; no timer ever looks at it.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
@@ -12,6 +12,11 @@ const SLEEP_NOT_NOISE: Duration = Duration::from_millis(50);
 /// Now on CLOCK_MONOTONIC, which stands still while the machine is suspended.
 pub fn now() -> Time {
     Time::from_nanos(nanos(ClockId::Monotonic))
+}
+
+/// Now on CLOCK_BOOTTIME, which goes on while the machine is suspended.
+pub fn up_for() -> Duration {
+    Duration::from_nanos(nanos(ClockId::Boottime))
 }
 
 /// The time of day, which may jump.

@@ -73,7 +73,8 @@ impl EventLoop {
         if self.is_stopping() {
             return;
         }
-        let Prepared { generation, hash, instances, checks } = prepared;
+        let Prepared { generation, hash, mut instances, checks } = prepared;
+        self.time_moves(&mut instances);
         info!(generation, instances = instances.len(), "apply");
         (self.generation, self.hash) = (generation, hash);
         self.checks.retain(|name, _| checks.contains(name));

@@ -88,6 +88,8 @@ pub(super) struct EventLoop {
     pub(super) deadlines: Deadlines,
     /// The state that all of a sync group were in last.
     pub(super) group_states: BTreeMap<Name, StateName>,
+    /// When the next planned move is over, on CLOCK_BOOTTIME.
+    pub(super) next_move_end: Option<Duration>,
     pub(super) generation: u64,
     pub(super) hash: String,
     /// The first assignment runs, and the kernel was reconciled with it.
@@ -153,6 +155,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         checks: inherited.checks,
         deadlines: Deadlines::default(),
         group_states: inherited.group_states,
+        next_move_end: None,
         generation: 0,
         hash: String::new(),
         reconciled: false,
@@ -196,6 +199,7 @@ impl EventLoop {
             self.obey(command);
         }
         self.hear_what_waited();
+        self.end_moves();
         self.fire();
         self.reroute();
         self.publish(clock::now());

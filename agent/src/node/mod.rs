@@ -15,6 +15,7 @@ pub mod health;
 mod instance;
 mod kernel;
 mod lan;
+mod moves;
 mod outputs;
 mod prepare;
 mod report;

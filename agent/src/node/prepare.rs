@@ -2,11 +2,13 @@
 //! cannot fail halfway.
 
 use crate::net::Following;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance};
 use vipfleet_model::{Assignment, Name, VirtualAddress};
-use vipfleet_vrrp::{Config, Election, Router};
+use vipfleet_vrrp::{Config, Election, Router, Standing};
 
 /// An assignment that was checked whole.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,36 @@ pub struct PreparedInstance {
     pub following: Arc<Following>,
     /// Its sync group, if it is in one.
     pub group: Option<Arc<AssignedGroup>>,
+    /// When its planned move ends by itself, on CLOCK_BOOTTIME.
+    pub move_ends: Option<Duration>,
+}
+
+impl Prepared {
+    /// With the ends of planned moves, which `ends` puts on CLOCK_BOOTTIME.
+    pub fn timed(mut self, ends: impl Fn(Timestamp) -> Duration) -> Result<Self, Unfit> {
+        for (name, instance) in &mut self.instances {
+            let planned = instance.assigned.planned_move.as_ref();
+            let Some(until) = planned.and_then(|it| it.until.as_deref()) else { continue };
+            let until = until.parse().map_err(|cause| Unfit {
+                field_path: format!("instances[{name}].plannedMove.until"),
+                reason: format!("{until:?} is no time: {cause}"),
+            })?;
+            instance.move_ends = Some(ends(until));
+        }
+        Ok(self)
+    }
+}
+
+impl PreparedInstance {
+    /// Ends its planned move if its time has come; whether it did.
+    pub(super) fn end_move(&mut self, up_for: Duration) -> bool {
+        let ends = self.move_ends.is_some_and(|at| at <= up_for);
+        if ends {
+            self.move_ends = None;
+            self.config.standing = Standing::Ordinary;
+        }
+        ends
+    }
 }
 
 /// Why an assignment cannot run here.
@@ -91,7 +123,7 @@ fn prepare_instance(
         rules: assigned.virtual_rules.clone(),
         family: config.family,
     });
-    Ok(PreparedInstance { assigned, config, addresses, following, group: None })
+    Ok(PreparedInstance { assigned, config, addresses, following, group: None, move_ends: None })
 }
 
 /// Makes the instances of a group know each other.

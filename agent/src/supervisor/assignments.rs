@@ -4,6 +4,7 @@
 use super::{Source, Supervisor};
 use crate::cache::CachedAssignment;
 use crate::node::{self, Command};
+use crate::received::Received;
 use crate::standalone;
 use crate::succession::Document;
 use crate::uplink::fence::Origin;
@@ -18,8 +19,9 @@ impl Supervisor {
         origin: Origin,
         hash: String,
         assignment: Assignment,
+        received: Received,
     ) -> Result<(), Rejected> {
-        self.apply(&origin, &hash, assignment).await?;
+        self.apply(&origin, &hash, assignment, Some(received)).await?;
         if let Some(applied) = self.assignment.clone() {
             self.keeper.assignment(applied);
         }
@@ -31,9 +33,13 @@ impl Supervisor {
         origin: &Origin,
         hash: &str,
         assignment: Assignment,
+        received: Option<Received>,
     ) -> Result<(), Rejected> {
         let checks = assignment.checks.clone();
+        let now = Received::now("", &self.boot_id);
+        let came = received.as_ref().unwrap_or(&now);
         let prepared = node::prepare(origin.generation, hash.to_owned(), assignment.clone())
+            .and_then(|prepared| prepared.timed(|until| came.ends(until, &now)))
             .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
         let ended = |_| Rejected {
             field_path: String::new(),
@@ -45,7 +51,8 @@ impl Supervisor {
         self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
         let Origin { fleet_id, epoch, generation } = origin.clone();
         let hash = hash.to_owned();
-        self.assignment = Some(CachedAssignment { fleet_id, epoch, generation, hash, assignment });
+        let applied = CachedAssignment { fleet_id, epoch, generation, hash, assignment, received };
+        self.assignment = Some(applied);
         Ok(())
     }
 
@@ -64,7 +71,7 @@ impl Supervisor {
         let generation = self.running.borrow().origin.generation + 1;
         let hash = assignment.hash();
         let origin = Origin { fleet_id: String::new(), epoch: 0, generation };
-        self.apply(&origin, &hash, assignment).await
+        self.apply(&origin, &hash, assignment, None).await
     }
 
     /// What ran last goes on, whether a server is there or not.
@@ -72,10 +79,10 @@ impl Supervisor {
         let Some(cached) = cached else {
             return info!("no assignment yet: waiting for a server");
         };
-        let CachedAssignment { fleet_id, epoch, generation, hash, assignment } = cached;
+        let CachedAssignment { fleet_id, epoch, generation, hash, assignment, received } = cached;
         info!(generation, "running the last assignment");
         let origin = Origin { fleet_id, epoch, generation };
-        if let Err(rejected) = self.apply(&origin, &hash, assignment).await {
+        if let Err(rejected) = self.apply(&origin, &hash, assignment, received).await {
             error!(%rejected, "the cached assignment does not run any more");
             // Nothing runs, but nothing older may either.
             self.running.send_replace(Running { origin, hash: String::new() });

@@ -141,8 +141,8 @@ impl Supervisor {
 
     async fn take(&mut self, message: FromServer) {
         match message {
-            FromServer::Offer(Offer { origin, hash, assignment, verdict }) => {
-                let judged = self.run_assignment(origin, hash, assignment).await;
+            FromServer::Offer(Offer { origin, hash, assignment, received, verdict }) => {
+                let judged = self.run_assignment(origin, hash, assignment, received).await;
                 // A session that ended meanwhile does not need the verdict.
                 verdict.send(judged).ok();
             }

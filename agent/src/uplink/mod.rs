@@ -9,6 +9,7 @@ mod session;
 use self::backoff::Backoff;
 use self::fence::Origin;
 use crate::outbox::Outbox;
+use crate::received::Received;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -75,6 +76,7 @@ pub struct Offer {
     pub origin: Origin,
     pub hash: String,
     pub assignment: Assignment,
+    pub received: Received,
     pub verdict: oneshot::Sender<Result<(), Rejected>>,
 }
 

@@ -2,6 +2,7 @@
 
 use super::fence::{self, Origin};
 use super::{FromServer, Offer, Rejected, Shared};
+use crate::received::Received;
 use hyper_util::client::legacy::connect::HttpConnector;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -226,7 +227,8 @@ impl Session<'_> {
             reason: malformed.reason,
         })?;
         let (verdict, judged) = oneshot::channel();
-        let offer = Offer { origin, hash: push.hash, assignment, verdict };
+        let received = Received::now(&push.server_time, &self.shared.boot_id);
+        let offer = Offer { origin, hash: push.hash, assignment, received, verdict };
         let stopping = || whole("the agent is stopping".into());
         self.heard.send(FromServer::Offer(offer)).await.map_err(|_| stopping())?;
         judged.await.map_err(|_| stopping())?

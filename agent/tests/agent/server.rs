@@ -188,7 +188,13 @@ impl Held {
         let nonce = self.nonce.get() + 1;
         self.nonce.set(nonce);
         let (hash, assignment) = (assignment.hash(), Some(assignment.clone().into()));
-        self.say(ToAgent::Push(v1::Push { nonce, generation, hash, assignment }));
+        self.say(ToAgent::Push(v1::Push {
+            nonce,
+            generation,
+            hash,
+            assignment,
+            server_time: String::new(),
+        }));
     }
 
     #[track_caller]

@@ -88,7 +88,13 @@ fn an_unfit_assignment_is_refused_with_its_field_and_the_old_one_goes_on() {
     // One that does not even parse.
     let mut wire: v1::Assignment = owner(&["10.78.0.11"]).into();
     wire.instances[0].virtual_router_id = 999;
-    let push = v1::Push { nonce: 99, generation: 3, hash: "x".into(), assignment: Some(wire) };
+    let push = v1::Push {
+        nonce: 99,
+        generation: 3,
+        hash: "x".into(),
+        assignment: Some(wire),
+        ..v1::Push::default()
+    };
     session.say(ToAgent::Push(push));
     let nack = session.expect("nack", |message| match message {
         FromAgent::Nack(nack) => Some(nack),

@@ -27,14 +27,14 @@ pub(crate) struct Answer {
 /// A change for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome<'a> {
+pub(super) struct Outcome<'a, W> {
     /// Of the definitions after the call.
-    revision: u64,
-    dry_run: bool,
-    changes: Vec<ChangeLine>,
-    findings: &'a Findings,
+    pub(super) revision: u64,
+    pub(super) dry_run: bool,
+    pub(super) changes: Vec<ChangeLine>,
+    pub(super) findings: &'a Findings,
     #[serde(skip_serializing_if = "Option::is_none")]
-    wait: Option<Waited>,
+    pub(super) wait: Option<W>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,7 +91,7 @@ pub(crate) async fn conclude(
     say(&finding::findings(&findings, &input.texts));
     let refused = findings.has_errors();
     if context.output.is_for_people() && !refused {
-        print(&summary(&answer, args))?;
+        print(&summary(&answer, args.dry_run))?;
     }
     let verdict = match args.wait {
         Some(timeout) if !refused && !args.dry_run => {
@@ -117,20 +117,20 @@ pub(crate) async fn conclude(
         context.output.outcome(&outcome, || names(&answer.changes))?;
     }
     if refused {
-        return Err(refusal(&answer, args));
+        return Err(refusal(&answer, args.dry_run));
     }
     verdict.map_or(Ok(Exit::Done), |verdict| end(context, &verdict, answer.revision))
 }
 
-fn refusal(answer: &Answer, args: &ChangeArgs) -> Failure {
-    let what = if args.dry_run { "it would be refused" } else { "refused: nothing was changed" };
+pub(super) fn refusal(answer: &Answer, dry_run: bool) -> Failure {
+    let what = if dry_run { "it would be refused" } else { "refused: nothing was changed" };
     Failure::refused(format!("{what}; the fleet is at revision {}", answer.revision))
 }
 
-fn summary(answer: &Answer, args: &ChangeArgs) -> String {
+pub(super) fn summary(answer: &Answer, dry_run: bool) -> String {
     let revision = answer.revision;
     let mut text = answer.changes.iter().map(Change::sentence).collect::<String>();
-    text.push_str(&match (answer.changes.is_empty(), args.dry_run) {
+    text.push_str(&match (answer.changes.is_empty(), dry_run) {
         (true, _) => format!("no change: the fleet is at revision {revision}\n"),
         (false, true) => format!("dry run: nothing is stored; now at revision {revision}\n"),
         (false, false) => format!("stored as revision {revision}\n"),
@@ -138,7 +138,7 @@ fn summary(answer: &Answer, args: &ChangeArgs) -> String {
     text
 }
 
-fn names(changes: &[Change]) -> Vec<String> {
+pub(super) fn names(changes: &[Change]) -> Vec<String> {
     let name = |key: &Key| format!("{}/{}", key.kind.as_str().to_lowercase(), key.name);
     changes.iter().map(|change| name(&change.key)).collect()
 }

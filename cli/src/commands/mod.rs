@@ -11,6 +11,7 @@ mod export;
 mod get;
 mod history;
 mod import;
+mod moves;
 mod rollback;
 mod set;
 mod status;
@@ -18,6 +19,8 @@ mod stream;
 mod validate;
 mod version;
 mod watch;
+
+pub(crate) use self::status::read;
 
 use crate::args::{Arguments, Command, SetArgs, StatusArgs};
 use crate::connect::{Endpoints, Server};
@@ -59,6 +62,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Delete(args) => delete::run(context, &args).await,
         Command::History(args) => history::run(context, &args).await,
         Command::Rollback(args) => rollback::run(context, &args).await,
+        Command::Switchover(args) => moves::switchover(context, &args).await,
+        Command::Drain(args) => moves::drain(context, &args).await,
+        Command::Uncordon(args) => moves::uncordon(context, &args).await,
         Command::Watch(args) => watch::run(context, &args).await,
         Command::Import(args) => import::run(context, &args),
         Command::Export(args) => export::run(context, &args).await,

@@ -24,7 +24,7 @@ pub(super) async fn status(server: &Server) -> Result<FleetStatus, Failure> {
     read(answered.map_err(|status| server.failure(&status))?.into_inner())
 }
 
-pub(super) fn read(wire: v1::StatusResponse) -> Result<FleetStatus, Failure> {
+pub(crate) fn read(wire: v1::StatusResponse) -> Result<FleetStatus, Failure> {
     let instances = wire.instances.into_iter().map(InstanceStatus::try_from);
     let nodes = wire.nodes.into_iter().map(NodeStatus::try_from);
     Ok(FleetStatus {

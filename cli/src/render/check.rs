@@ -48,7 +48,7 @@ pub(crate) fn checks(
             spec: spec.clone(),
             nodes: of_nodes(name),
         }),
-        Definition::Instance { .. } | Definition::SyncGroup { .. } => None,
+        _ => None,
     };
     definitions.iter().filter_map(check).collect()
 }

@@ -55,6 +55,9 @@ impl Listed for StoredDefinition {
     fn row(&self, _: &Look) -> Vec<Cell> {
         let what = match &self.definition {
             Definition::Check { spec, .. } => probe(&spec.probe),
+            // Listed by no command that shows definitions; history tells of them.
+            Definition::Switchover { spec, .. } => format!("to {}", spec.to),
+            Definition::Drain { .. } => String::new(),
             Definition::SyncGroup { spec, .. } => {
                 let names = spec.instances.iter().map(ToString::to_string);
                 names.collect::<Vec<_>>().join(", ")

@@ -3,6 +3,7 @@
 use super::age::age;
 use super::check::{CheckOnNode, probe};
 use super::instance::{owners, priority, state, vips};
+use super::moves;
 use super::node;
 use super::revision::Revision;
 use super::table::{Cell, Tone, cell, check_status, health, plain, rows, state_tone, table};
@@ -69,7 +70,12 @@ impl View for InstanceStory {
                 vec![plain("VRID"), plain(status.virtual_router_id)],
                 vec![plain("Revision"), plain(self.revision)],
             ];
-            text.push_str(&rows(facts, look));
+            let planned = status.switchover.as_ref().map(|it| {
+                let (what, who) =
+                    (moves::switchover(it, look.now), moves::ordered(&it.order, look.now));
+                vec![plain("Move"), plain(format!("{what} {who}"))]
+            });
+            text.push_str(&rows(facts.into_iter().chain(planned).collect(), look));
             if !status.problems.is_empty() {
                 section(&mut text, "Problems", &(status.problems.join("\n") + "\n"));
             }
@@ -221,9 +227,10 @@ pub(super) fn definition_and_history(
 
 fn seat(member: &MemberStatus, look: &Look) -> Vec<Cell> {
     let holding = if member.holding { ", handing over" } else { "" };
+    let drained = if member.drained { ", drained" } else { "" };
     let generation = member.generation;
     vec![
-        cell(state_tone(member.state), format!("{}{holding}", state(member))),
+        cell(state_tone(member.state), format!("{}{holding}{drained}", state(member))),
         plain(priority(member)),
         plain(age(member.since.as_deref(), look.now)),
         plain(&member.interface),

@@ -2,6 +2,7 @@
 
 use super::age::age;
 use super::list::Listed;
+use super::moves;
 use super::table::{Cell, Tone, cell, faint, health, plain};
 use crate::output::Look;
 use vipfleet_model::Name;
@@ -36,7 +37,8 @@ impl Listed for InstanceStatus {
                 plain(lines(&self.members, generations)),
             ]);
         }
-        row.push(why(self));
+        let planned = self.switchover.iter().map(|it| moves::switchover(it, look.now));
+        row.push(planned.fold(why(self), Cell::noting));
         row
     }
 
@@ -52,7 +54,8 @@ fn lines(members: &[MemberStatus], line: impl Fn(&MemberStatus) -> String) -> St
 /// `lb1 MASTER 100`, and what its checks made of the priority.
 fn member(it: &MemberStatus) -> String {
     let holding = if it.holding { " (handing over)" } else { "" };
-    format!("{} {}{holding} {}", it.node, state(it), priority(it))
+    let drained = if it.drained { " (drained)" } else { "" };
+    format!("{} {}{holding}{drained} {}", it.node, state(it), priority(it))
 }
 
 pub(crate) fn state(member: &MemberStatus) -> String {

@@ -2,6 +2,7 @@
 
 use super::age::age;
 use super::list::Listed;
+use super::moves;
 use super::table::{Cell, Tone, cell, plain};
 use crate::output::Look;
 use vipfleet_model::node::NodeStatus;
@@ -20,8 +21,12 @@ impl Listed for NodeStatus {
     }
 
     fn row(&self, look: &Look) -> Vec<Cell> {
-        let (word, tone) =
-            if self.connected { ("✔ yes", Tone::Good) } else { ("✖ no", Tone::Bad) };
+        let (word, tone) = match (self.connected, &self.drain) {
+            (true, None) => ("✔ yes", Tone::Good),
+            (true, Some(_)) => ("✔ yes, drained", Tone::Warn),
+            (false, None) => ("✖ no", Tone::Bad),
+            (false, Some(_)) => ("✖ no, drained", Tone::Bad),
+        };
         let mut row = vec![
             cell(Tone::Strong, self.name.as_str()),
             cell(tone, word),
@@ -79,6 +84,10 @@ pub(crate) fn addresses(node: &NodeStatus) -> String {
 /// What keeps it from running what it should, one line each.
 pub(crate) fn why(node: &NodeStatus, look: &Look) -> String {
     let mut lines = Vec::new();
+    if let Some(order) = &node.drain {
+        let (drained, ordered) = (moves::drained(order, look.now), moves::ordered(order, look.now));
+        lines.push(format!("{drained} {ordered}"));
+    }
     if !node.connected {
         lines.push(match &node.last_report {
             Some(at) => format!("last heard of {} ago", age(Some(at), look.now)),

@@ -99,6 +99,7 @@ pub(super) fn node(of: &str, address: &str, check: CheckStatus) -> NodeStatus {
             since: "2026-03-04T11:55:00Z".into(),
         }],
         last_report: Some("2026-03-04T11:59:59Z".into()),
+        drain: None,
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn sync_groups(
             let grouped = spec.instances.iter().map(|it| grouped(it, instances)).collect();
             Some(SyncGroupStatus::of(name.clone(), *revision, grouped))
         }
-        Definition::Instance { .. } | Definition::Check { .. } => None,
+        _ => None,
     };
     definitions.iter().filter_map(group).collect()
 }

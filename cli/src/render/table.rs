@@ -25,6 +25,14 @@ pub(crate) struct Cell {
     tone: Tone,
 }
 
+impl Cell {
+    /// With another line below what it says.
+    pub(crate) fn noting(self, line: String) -> Self {
+        let text = if self.text.is_empty() { line } else { format!("{}\n{line}", self.text) };
+        Self { text, ..self }
+    }
+}
+
 impl Tone {
     pub(crate) fn style(self) -> Style {
         match self {

@@ -208,3 +208,35 @@ fn an_instance_is_described_with_what_is_wrong_first() {
     };
     assert_snapshot!(shown(&story));
 }
+
+/// The fleet, with a switchover for nine minutes and a node drained for good.
+fn moved() -> FleetStatus {
+    use vipfleet_model::moves::{Order, SwitchoverStatus};
+    let order = |until: Option<&str>| Order {
+        by: "ana".into(),
+        message: "new kernel".into(),
+        since: "2026-03-04T11:58:00Z".into(),
+        until: until.map(str::to_owned),
+    };
+    let mut fleet = fleet();
+    fleet.instances.truncate(2);
+    fleet.instances[0].switchover = Some(SwitchoverStatus {
+        instance: super::sample::name("web"),
+        to: super::sample::name("lb2"),
+        order: order(Some("2026-03-04T12:09:30Z")),
+    });
+    for member in fleet.instances.iter_mut().flat_map(|it| &mut it.members) {
+        member.drained = member.node.as_str() == "lb1";
+    }
+    fleet.nodes.truncate(2);
+    fleet.nodes[0].drain = Some(order(None));
+    fleet
+}
+
+#[test]
+fn planned_moves_are_seen_in_every_view() {
+    let fleet = moved();
+    let instances = shown(&List { items: fleet.instances.clone() });
+    let nodes = shown(&List { items: fleet.nodes.clone() });
+    assert_snapshot!(format!("{}\n{instances}\n{nodes}", shown(&fleet)));
+}

@@ -4,11 +4,14 @@
 use super::age::age;
 use super::instance::{master_since, owner_reason, owners};
 use super::list::Listed;
+use super::moves;
 use super::table::{Cell, Tone, cell, faint, health, plain};
 use crate::output::Look;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::net::IpAddr;
 use vipfleet_model::Name;
+use vipfleet_model::moves::SwitchoverStatus;
 use vipfleet_model::ownership::{AddressStatus, Health, InstanceStatus};
 
 /// One virtual address, or the mastership of an election without any.
@@ -28,6 +31,10 @@ pub(crate) struct Vip {
     pub(crate) reason: String,
     /// Of this address and of the whole instance.
     pub(crate) problems: Vec<String>,
+    /// The planned move in force; `null` without one.
+    pub(crate) switchover: Option<SwitchoverStatus>,
+    /// Members that are drained.
+    pub(crate) drained: Vec<Name>,
     /// The instance's first address, where the table says what concerns them all.
     #[serde(skip)]
     first: Option<IpAddr>,
@@ -66,6 +73,8 @@ fn of_instance(status: &InstanceStatus) -> Vec<Vip> {
             reason: owner_reason(status).to_owned(),
             general: general.clone().count(),
             problems: own.chain(general).cloned().collect(),
+            switchover: status.switchover.clone(),
+            drained: drained(status),
             first: status.addresses.first().map(|it| it.address),
         }
     };
@@ -74,6 +83,11 @@ fn of_instance(status: &InstanceStatus) -> Vec<Vip> {
 
 fn since(owner: Option<&Name>, status: &InstanceStatus) -> Option<String> {
     owner.and_then(|_| master_since(status)).map(str::to_owned)
+}
+
+fn drained(status: &InstanceStatus) -> Vec<Name> {
+    let drained = status.members.iter().filter(|member| member.drained);
+    drained.map(|member| member.node.clone()).collect()
 }
 
 /// The row of an instance without addresses: all its problems are its own.
@@ -89,6 +103,8 @@ fn election(status: &InstanceStatus) -> Vip {
         reason: owner_reason(status).to_owned(),
         general: 0,
         problems: status.problems.clone(),
+        switchover: status.switchover.clone(),
+        drained: drained(status),
         first: None,
     }
 }
@@ -96,7 +112,17 @@ fn election(status: &InstanceStatus) -> Vip {
 impl Vip {
     /// What is wrong, or how it came to be. What concerns every address of an instance is said
     /// once.
-    fn why(&self) -> Cell {
+    fn why(&self, now: Timestamp) -> Cell {
+        let told = self.told();
+        if self.first != self.address {
+            return told;
+        }
+        let planned = self.switchover.iter().map(|it| moves::switchover(it, now));
+        let drained = self.drained.iter().map(|node| format!("{node} is drained"));
+        planned.chain(drained).fold(told, Cell::noting)
+    }
+
+    fn told(&self) -> Cell {
         let own = self.problems.len() - self.general;
         if self.problems.is_empty() {
             return faint(&self.reason);
@@ -135,7 +161,7 @@ impl Listed for Vip {
         if look.wide {
             row.push(plain(self.virtual_router_id));
         }
-        row.push(self.why());
+        row.push(self.why(look.now));
         row
     }
 

@@ -28,6 +28,10 @@ pub(crate) struct State {
     pub(crate) overtaken: u32,
     pub(crate) applies: Vec<v1::ApplyRequest>,
     pub(crate) status: v1::StatusResponse,
+    /// The answer to every planned move.
+    pub(crate) moved: v1::ApplyResponse,
+    pub(crate) switchovers: Vec<v1::SwitchoverRequest>,
+    pub(crate) drains: Vec<v1::DrainRequest>,
     /// Said one after the other; then nothing more, with the stream open.
     pub(crate) convergence: Vec<v1::Convergence>,
     pub(crate) waits: Vec<v1::WatchConvergenceRequest>,
@@ -210,6 +214,31 @@ impl Control for Service {
     ) -> Result<Response<v1::ApplyResponse>, Status> {
         let revision = request.into_inner().to_revision;
         Err(Status::not_found(format!("revision {revision} is not in the history")))
+    }
+
+    async fn switchover(
+        &self,
+        request: Request<v1::SwitchoverRequest>,
+    ) -> Result<Response<v1::ApplyResponse>, Status> {
+        let mut state = self.state()?;
+        state.switchovers.push(request.into_inner());
+        Ok(Response::new(state.moved.clone()))
+    }
+
+    async fn drain(
+        &self,
+        request: Request<v1::DrainRequest>,
+    ) -> Result<Response<v1::ApplyResponse>, Status> {
+        let mut state = self.state()?;
+        state.drains.push(request.into_inner());
+        Ok(Response::new(state.moved.clone()))
+    }
+
+    async fn uncordon(
+        &self,
+        _: Request<v1::UncordonRequest>,
+    ) -> Result<Response<v1::ApplyResponse>, Status> {
+        Ok(Response::new(self.state()?.moved.clone()))
     }
 
     async fn get(

@@ -7,6 +7,7 @@ mod changes;
 mod editing;
 mod export;
 mod fake;
+mod moves;
 mod offline;
 mod reading;
 mod terminal;

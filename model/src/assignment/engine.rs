@@ -92,7 +92,7 @@ impl AssignedInstance {
                 Some(_) => engine::Content::Election,
             },
             election: engine::Election::Alone,
-            standing: engine::Standing::Ordinary,
+            standing: self.planned_move.as_ref().map(|it| it.role.into()).unwrap_or_default(),
             down_adverts: self.down_adverts,
             authentication: match &self.authentication {
                 Authentication::None => engine::Authentication::None,

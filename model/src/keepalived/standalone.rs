@@ -91,6 +91,7 @@ fn assigned(
         members_complete: false,
         source_address: it.source_address.map(|source| source.value),
         track: it.track.into_iter().map(|track| track.value).collect(),
+        planned_move: None,
         notify: it.notify.iter().map(|hook| notify(hook, findings)).collect(),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn examine(
         .iter()
         .filter_map(|(key, definition)| match definition {
             Definition::Instance { spec, .. } => Some((key, spec.as_ref())),
-            Definition::Check { .. } | Definition::SyncGroup { .. } => None,
+            _ => None,
         })
         .collect::<Vec<_>>();
     let segments = Segments::of(&instances, nodes);

@@ -16,6 +16,7 @@ use vipfleet_model::hmac::{AntiReplay, Hmac, HmacKey, HmacMode};
 use vipfleet_model::instance::{
     Authentication, Checksum, Family, Garp, Member, Notify, NotifyOn, Takeover, Track, Transport,
 };
+use vipfleet_model::moves::{AssignedMove, Drain, MoveRole, Order, Switchover, SwitchoverStatus};
 use vipfleet_model::node::{NodeStatus, Rejection};
 use vipfleet_model::ownership::{
     AddressStatus, Generations, Health, InstanceStatus, Link, MemberStatus,
@@ -260,6 +261,17 @@ pub(crate) fn key() -> impl Strategy<Value = Key> {
     (prop::sample::select(Kind::ALL.to_vec()), name()).prop_map(|(kind, name)| Key { kind, name })
 }
 
+fn order() -> impl Strategy<Value = Order> {
+    let parts = (text(), text(), text(), option::of(text()));
+    parts.prop_map(|(by, message, since, until)| Order { by, message, since, until })
+}
+
+fn assigned_move() -> impl Strategy<Value = AssignedMove> {
+    let roles = vec![MoveRole::Leads, MoveRole::Follows, MoveRole::Yields];
+    let parts = (prop::sample::select(roles), option::of(text()));
+    parts.prop_map(|(role, until)| AssignedMove { role, until })
+}
+
 pub(crate) fn definition() -> impl Strategy<Value = Definition> {
     prop_oneof![
         (name(), instance())
@@ -268,6 +280,11 @@ pub(crate) fn definition() -> impl Strategy<Value = Definition> {
         (name(), vec(name(), 0..4), vec(notify(), 0..2)).prop_map(|(name, instances, notify)| {
             Definition::SyncGroup { name, spec: SyncGroup { instances, notify } }
         }),
+        (name(), name(), order()).prop_map(|(name, to, order)| {
+            Definition::Switchover { name, spec: Switchover { to, order } }
+        }),
+        (name(), order())
+            .prop_map(|(name, order)| { Definition::Drain { name, spec: Drain { order } } }),
     ]
 }
 
@@ -408,7 +425,8 @@ fn assigned_member() -> impl Strategy<Value = AssignedMember> {
 
 fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
     let priorities = (any::<u8>(), any::<i16>());
-    let own = (name(), text(), priorities, any::<bool>(), option::of(any::<IpAddr>()));
+    let planned = option::of(assigned_move());
+    let own = (name(), text(), priorities, any::<bool>(), option::of(any::<IpAddr>()), planned);
     let parts = (own, manner(), vec(assigned_member(), 0..4));
     parts.prop_map(|(own, manner, members)| AssignedInstance {
         name: own.0,
@@ -417,6 +435,7 @@ fn assigned_instance() -> impl Strategy<Value = AssignedInstance> {
         priority_offset: own.2.1,
         members_complete: own.3,
         source_address: own.4,
+        planned_move: own.5,
         members,
         virtual_router_id: manner.virtual_router_id,
         version: manner.version,
@@ -472,7 +491,8 @@ pub(crate) fn node_status() -> impl Strategy<Value = NodeStatus> {
     let session = (any::<bool>(), option::of(text()), option::of(text()));
     let agent = (name(), option::of(text()), option::of(text()));
     let progress = (generations(), option::of(rejection()), any::<bool>());
-    let seen = (vec(interface_facts(), 0..3), vec(check_report(), 0..3), option::of(text()));
+    let lists = (vec(interface_facts(), 0..3), vec(check_report(), 0..3));
+    let seen = (lists, option::of(text()), option::of(order()));
     (session, agent, progress, seen).prop_map(|(session, agent, progress, seen)| NodeStatus {
         connected: session.0,
         connected_since: session.1,
@@ -483,9 +503,10 @@ pub(crate) fn node_status() -> impl Strategy<Value = NodeStatus> {
         generation: progress.0,
         rejected: progress.1,
         settled: progress.2,
-        interfaces: seen.0,
-        checks: seen.1,
-        last_report: seen.2,
+        interfaces: seen.0.0,
+        checks: seen.0.1,
+        last_report: seen.1,
+        drain: seen.2,
     })
 }
 
@@ -513,7 +534,7 @@ fn member_status() -> impl Strategy<Value = MemberStatus> {
     let links = vec![Link::Connected, Link::Awaited, Link::Silent];
     let who = (name(), text(), any::<u8>(), prop::sample::select(links));
     let election = (option::of(any::<u8>()), state(), option::of(text()), text());
-    let switches = any::<[bool; 3]>();
+    let switches = any::<[bool; 4]>();
     let lists = (vec(address_report(), 0..3), vec(text(), 0..3));
     let parts = (who, election, generations(), switches, lists);
     parts.prop_map(|(who, election, generation, switches, lists)| MemberStatus {
@@ -529,6 +550,7 @@ fn member_status() -> impl Strategy<Value = MemberStatus> {
         holding: switches[0],
         external: switches[1],
         settled: switches[2],
+        drained: switches[3],
         addresses: lists.0,
         warnings: lists.1,
     })
@@ -537,8 +559,11 @@ fn member_status() -> impl Strategy<Value = MemberStatus> {
 pub(crate) fn instance_status() -> impl Strategy<Value = InstanceStatus> {
     let what = (name(), any::<u8>(), any::<u8>(), vec(text(), 0..3), any::<u64>());
     let verdict = (vec(name(), 0..3), option::of(name()), health(), vec(text(), 0..3));
-    let parts = (what, verdict, vec(member_status(), 0..4), vec(address_status(), 0..4));
-    parts.prop_map(|(what, verdict, members, addresses)| InstanceStatus {
+    let moved = (name(), name(), order());
+    let moved = moved.prop_map(|(instance, to, order)| SwitchoverStatus { instance, to, order });
+    let lists = (vec(member_status(), 0..4), vec(address_status(), 0..4));
+    let parts = (what, verdict, lists, option::of(moved));
+    parts.prop_map(|(what, verdict, (members, addresses), switchover)| InstanceStatus {
         name: what.0,
         virtual_router_id: what.1,
         version: what.2,
@@ -550,5 +575,6 @@ pub(crate) fn instance_status() -> impl Strategy<Value = InstanceStatus> {
         problems: verdict.3,
         members,
         addresses,
+        switchover,
     })
 }

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tonic::Status;
 use tracing::info;
+use vipfleet_model::moves::Switchover;
 use vipfleet_model::redaction::unredact_all;
 use vipfleet_model::validate::validate;
-use vipfleet_model::{Definition, Definitions, Finding, Findings, Key, Place};
+use vipfleet_model::{Definition, Definitions, Finding, Findings, Key, Kind, Name, Place};
 use vipfleet_proto::v1;
 
 /// A change that somebody else's overtook is planned anew this often, unless the client named
@@ -21,24 +22,30 @@ const ATTEMPTS: usize = 8;
 /// How long an answer waits for this replica to see the change come back from the store.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// What a client wants changed.
-struct Wish {
-    put: Vec<Definition>,
-    delete: Vec<Key>,
-    if_revision: Option<Revision>,
-    author: String,
-    message: String,
-    run: Run,
+/// Who wants a change, and how.
+pub(super) struct Wish {
+    pub(super) if_revision: Option<Revision>,
+    pub(super) author: String,
+    pub(super) message: String,
+    pub(super) run: Run,
+}
+
+/// What a wish comes to, given what is stored.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) put: Vec<Definition>,
+    pub(super) delete: Vec<Key>,
+    pub(super) findings: Findings,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Run {
+pub(super) enum Run {
     Commit,
     Dry,
 }
 
 impl Run {
-    fn of(dry_run: bool) -> Self {
+    pub(super) fn of(dry_run: bool) -> Self {
         if dry_run { Self::Dry } else { Self::Commit }
     }
 }
@@ -48,15 +55,25 @@ impl Api {
         &self,
         request: v1::ApplyRequest,
     ) -> Result<v1::ApplyResponse, Status> {
+        let put: Vec<Definition> = each("put", request.put)?;
+        let delete: Vec<Key> = each("delete", request.delete)?;
+        let mut keys = put.iter().map(Definition::key).chain(delete.iter().cloned());
+        if let Some(key) = keys.find(|key| key.kind.is_move()) {
+            let what = format!("{key} is a planned move: ask for Switchover, Drain or Uncordon");
+            return Err(Status::invalid_argument(what));
+        }
         let wish = Wish {
-            put: each("put", request.put)?,
-            delete: each("delete", request.delete)?,
             if_revision: request.if_revision.map(Revision),
             author: request.author,
             message: request.message,
             run: Run::of(request.dry_run),
         };
-        self.change(&wish, |_| (wish.put.clone(), wish.delete.clone())).await
+        let plan = |_: &Snapshot| Plan {
+            put: put.clone(),
+            delete: delete.clone(),
+            findings: Findings::default(),
+        };
+        self.change(&wish, plan).await
     }
 
     pub(super) async fn roll_back(
@@ -74,20 +91,27 @@ impl Api {
             given => given.to_owned(),
         };
         let wish = Wish {
-            put: Vec::new(),
-            delete: Vec::new(),
             if_revision: request.if_revision.map(Revision),
             author: request.author,
             message,
             run: Run::of(request.dry_run),
         };
-        self.change(&wish, |now| difference(&now.definitions, &target)).await
+        // What was ordered for the time being is no part of what is declared.
+        let plan = |now: &Snapshot| {
+            let (put, delete) = difference(&now.definitions, &target);
+            Plan {
+                put: put.into_iter().filter(|it| !it.kind().is_move()).collect(),
+                delete: delete.into_iter().filter(|key| !key.kind.is_move()).collect(),
+                findings: Findings::default(),
+            }
+        };
+        self.change(&wish, plan).await
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         wish: &Wish,
-        plan: impl Fn(&Snapshot) -> (Vec<Definition>, Vec<Key>),
+        plan: impl Fn(&Snapshot) -> Plan,
     ) -> Result<v1::ApplyResponse, Status> {
         let mut attempts = 0;
         loop {
@@ -97,10 +121,14 @@ impl Api {
                 let (base, current) = (pinned, now.definitions_revision);
                 return Err(refusal(StoreError::Conflict { base, current }));
             }
-            let (mut put, delete) = plan(&now);
-            let mut findings = named_twice(&put, &delete);
+            let Plan { mut put, mut delete, mut findings } = plan(&now);
+            findings.append(named_twice(&put, &delete));
             findings.append(unredact_all(put.iter_mut(), &now.definitions));
-            let planned = planned(&now.definitions, &put, &delete, &mut findings);
+            let mut planned = planned(&now.definitions, &put, &delete, &mut findings);
+            for key in moot(&planned) {
+                planned.0.remove(&key);
+                delete.push(key);
+            }
             let facts = now.facts.iter().map(|(name, (_, facts))| (name.clone(), facts.clone()));
             let changed = changes(&now.definitions, &planned);
             let keys = changed.iter().map(|change| change.key.clone()).collect::<BTreeSet<_>>();
@@ -188,6 +216,15 @@ fn planned(
     }
     planned.0.extend(put.iter().map(|definition| (definition.key(), definition.clone())));
     planned
+}
+
+/// Switchovers of instances that are gone, or to who is no member any more.
+fn moot(planned: &Definitions) -> Vec<Key> {
+    let is_moot = |(name, spec): &(&Name, &Switchover)| {
+        planned.instance(name).and_then(|it| it.member(&spec.to)).is_none()
+    };
+    let moot = planned.switchovers().filter(is_moot);
+    moot.map(|(name, _)| Key { kind: Kind::Switchover, name: name.clone() }).collect()
 }
 
 /// What turns `now` into `target`.

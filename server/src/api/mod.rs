@@ -2,6 +2,7 @@
 
 mod apply;
 mod convergence;
+mod moves;
 mod read;
 mod status;
 mod transitions;
@@ -64,6 +65,21 @@ impl Control for Api {
 
     async fn rollback(&self, request: Request<v1::RollbackRequest>) -> Answer<v1::ApplyResponse> {
         self.roll_back(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn switchover(
+        &self,
+        request: Request<v1::SwitchoverRequest>,
+    ) -> Answer<v1::ApplyResponse> {
+        self.switch_over(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Answer<v1::ApplyResponse> {
+        self.drain_node(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn uncordon(&self, request: Request<v1::UncordonRequest>) -> Answer<v1::ApplyResponse> {
+        self.uncordon_node(request.into_inner()).await.map(Response::new)
     }
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Answer<v1::GetResponse> {

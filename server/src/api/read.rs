@@ -28,7 +28,11 @@ impl Api {
         if let Some(missing) = keys.iter().find(|key| !now.definitions.0.contains_key(*key)) {
             return Err(Status::not_found(format!("there is no {missing}")));
         }
-        let wanted = |key: &Key| keys.is_empty() || keys.contains(key);
+        // What was ordered for the time being only if it is asked for.
+        let wanted = |key: &Key| match keys.is_empty() {
+            true => !key.kind.is_move(),
+            false => keys.contains(key),
+        };
         let stored = |(key, definition): (&Key, &Definition)| {
             let shown =
                 if request.reveal_secrets { definition.clone() } else { definition.redacted() };

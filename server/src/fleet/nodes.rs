@@ -28,6 +28,7 @@ impl View {
         let record = node.and_then(|node| node.record.as_ref());
         let report = node.and_then(|node| node.report());
         let connected = self.link(name) == Link::Connected;
+        let drain = self.definitions.drains().find(|(node, _)| *node == name);
         let interfaces = self.facts.get(name).map(|facts| facts.interfaces.clone());
         NodeStatus {
             name: name.clone(),
@@ -42,6 +43,7 @@ impl View {
             interfaces: interfaces.unwrap_or_default(),
             checks: report.map(|report| report.checks.clone()).unwrap_or_default(),
             last_report: node.and_then(|it| it.last_report()).map(str::to_owned),
+            drain: drain.map(|(_, it)| it.order.clone()),
         }
     }
 

@@ -6,6 +6,7 @@ use crate::store::{Event, EventKind, Revision, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::time::Instant;
+use vipfleet_model::moves::Moves;
 use vipfleet_model::ownership::{Evidence, Generations, InstanceStatus, Link};
 use vipfleet_model::placement::place;
 use vipfleet_model::{Assignment, Definitions, Instance, Key, Kind, Name, NodeFacts};
@@ -189,6 +190,7 @@ impl View {
                 evidence.entry(&report.name).or_default().insert(name.clone(), known);
             }
         }
+        let moves = Moves::of(&self.definitions);
         let status = |(name, spec): (&Name, &Instance)| {
             let mut known = evidence.remove(name).unwrap_or_default();
             for member in &spec.members {
@@ -197,7 +199,7 @@ impl View {
             }
             let key = Key { kind: Kind::Instance, name: name.clone() };
             let revision = self.changed_at.get(&key).map_or(0, |revision| revision.0);
-            InstanceStatus::of(name, spec, revision, &known)
+            InstanceStatus::of(name, spec, revision, &known).moved(&moves)
         };
         self.definitions.instances().map(status).collect()
     }

@@ -140,6 +140,7 @@ impl SessionStream {
             generation: desired.generation.0,
             hash: desired.hash.clone(),
             assignment: Some(desired.assignment.as_ref().clone().into()),
+            server_time: Timestamp::now().to_string(),
         }))
     }
 

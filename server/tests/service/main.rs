@@ -9,6 +9,7 @@ mod convergence;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod lifecycle;
+mod moves;
 mod outage;
 mod process;
 mod reading;

@@ -1,7 +1,9 @@
 //! Definitions: what is committed is there whole, or not at all.
 
 use crate::backend::Backend;
-use crate::samples::{SOON, apply, check, delete, instance, instances, priority, put};
+use crate::samples::{
+    SOON, apply, check, delete, drain, instance, instances, priority, put, switchover,
+};
 use futures::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,6 +137,31 @@ async fn assert_whole(store: &dyn Store, count: usize) {
         assert_eq!(definitions.0.len(), count);
         assert!(priorities.all(|it| it == first), "two changes mixed");
     }
+}
+
+pub(crate) async fn planned_moves_are_kept_beside_what_is_declared(backend: &mut dyn Backend) {
+    let store = backend.replica().await;
+    let declared = apply(&*store, vec![instance("VI_1", 100)]).await;
+    let moves = [switchover("VI_1", "lb2"), drain("lb1")];
+    let mut events = store.watch(declared.revision).await.unwrap();
+    let ordered = apply(&*store, moves.to_vec()).await;
+    let event = timeout(SOON, events.next()).await.unwrap().unwrap();
+    let EventKind::Definitions(record) = event.what else { panic!("{event:?}") };
+    assert_eq!(*record, ordered);
+    drop((store, events));
+    backend.restart().await;
+    let store = backend.replica().await;
+    let all = [instance("VI_1", 100)].into_iter().chain(moves.clone());
+    assert_eq!(*store.snapshot().await.unwrap().definitions, all.collect());
+    for definition in &moves {
+        let history = store.history(Some(&definition.key()), None, 10).await.unwrap();
+        assert_eq!(history, std::slice::from_ref(&ordered));
+    }
+    let keys = moves.iter().map(|it| it.key()).collect();
+    store.commit(delete(ordered.revision, keys)).await.unwrap().expect("a change");
+    assert_eq!(store.snapshot().await.unwrap().definitions.0.len(), 1);
+    let then = store.definitions_at(ordered.revision).await.unwrap();
+    assert_eq!(then.0.len(), 3);
 }
 
 pub(crate) async fn everything_is_there_after_a_restart(backend: &mut dyn Backend) {

@@ -54,6 +54,7 @@ on_every_store! {
     definitions::deleting_what_is_not_there_is_no_change,
     definitions::two_thousand_definitions_appear_at_once,
     definitions::ten_thousand_definitions_appear_at_once,
+    definitions::planned_moves_are_kept_beside_what_is_declared,
     definitions::everything_is_there_after_a_restart,
     history::is_newest_first_and_comes_in_pages,
     history::of_one_key_shows_only_changes_that_touch_it,

@@ -4,6 +4,7 @@ use std::time::Duration;
 use vipfleet_model::address::VirtualAddress;
 use vipfleet_model::check::{Probe, ProcessProbe};
 use vipfleet_model::instance::{Authentication, Member};
+use vipfleet_model::moves::{Drain, Order, Switchover};
 use vipfleet_model::report::{InstanceState, TransitionRecord};
 use vipfleet_model::secret::Secret;
 use vipfleet_model::{
@@ -62,6 +63,24 @@ pub(crate) fn priority(definition: &Definition) -> u8 {
 pub(crate) fn check(text: &str) -> Definition {
     let probe = Probe::Process(ProcessProbe::named("nginx"));
     Definition::Check { name: name(text), spec: Check::new(probe) }
+}
+
+fn order() -> Order {
+    Order {
+        by: "tester".into(),
+        message: "because".into(),
+        since: "2026-01-02T03:04:05Z".into(),
+        until: Some("2026-01-02T04:04:05Z".into()),
+    }
+}
+
+pub(crate) fn switchover(instance: &str, to: &str) -> Definition {
+    let spec = Switchover { to: name(to), order: order() };
+    Definition::Switchover { name: name(instance), spec }
+}
+
+pub(crate) fn drain(node: &str) -> Definition {
+    Definition::Drain { name: name(node), spec: Drain { order: order() } }
 }
 
 pub(crate) fn put(base: Revision, definitions: Vec<Definition>) -> Change {

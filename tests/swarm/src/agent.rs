@@ -60,7 +60,7 @@ pub(crate) async fn run(
             FromServer::Connected { .. } => What::Connected,
             FromServer::Disconnected => What::Disconnected,
             FromServer::Acknowledged(_) => continue,
-            FromServer::Offer(Offer { origin, hash, assignment, verdict }) => {
+            FromServer::Offer(Offer { origin, hash, assignment, verdict, .. }) => {
                 let generation = origin.generation;
                 report.send_replace(obeyed(generation, &hash, &assignment));
                 running.send_replace(Running { origin, hash });
