@@ -4,7 +4,7 @@
 use super::event_loop::EventLoop;
 use super::handle::Notice;
 use super::instance::{Leaving, state};
-use super::resume::{self, Evidence};
+use super::resume;
 use crate::net::{LeaseTerms, clock};
 use std::sync::Arc;
 use tracing::info;
@@ -100,15 +100,11 @@ impl EventLoop {
     /// Whether this instance, and all of its group, may carry on as MASTER.
     pub(super) fn may_resume(&self, name: &Name) -> bool {
         let Some(inventory) = self.inventory() else { return false };
-        let evidence = match self.heartbeat.former() {
-            Some(former) => Evidence::Silence(former.silent + clock::now().since(self.began)),
-            None => Evidence::Leases(inventory),
-        };
         let may = |name: &Name| {
             let Some(instance) = self.instances.get(name) else { return false };
             let lease = LeaseTerms { master_down: instance.router.master_down_interval() };
             let (former, boot_id) = (&self.former, &self.boot_id);
-            resume::may_resume(&instance.prepared, lease, former, boot_id, &evidence)
+            resume::may_resume(&instance.prepared, lease, former, boot_id, &inventory)
         };
         let fellows = self.fellows(name);
         !fellows.is_empty() && fellows.iter().all(may)

@@ -177,7 +177,9 @@ impl EventLoop {
     /// What a former incarnation left, once it is known, as old as it is by now.
     pub(super) fn inventory(&self) -> Option<Inventory> {
         let (at, leftovers) = self.inventory.as_ref()?;
-        Some(Inventory { leftovers: leftovers.clone(), age: clock::now() - *at })
+        let now = clock::now();
+        let silence = self.heartbeat.former().map(|it| it.silent + now.since(self.began));
+        Some(Inventory { leftovers: leftovers.clone(), age: now - *at, silence })
     }
 
     /// Starts what waited for the inventory.

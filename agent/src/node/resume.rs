@@ -25,49 +25,42 @@ pub struct Former {
     pub masters: Vec<Name>,
 }
 
-/// By which it is judged how long ago the former incarnation ran.
-#[derive(Debug)]
-pub(super) enum Evidence {
-    /// How long its VRRP loop has been silent by now.
-    Silence(Duration),
-    Leases(Inventory),
-}
-
 /// What the kernel shows of a former incarnation.
 #[derive(Debug)]
 pub(super) struct Inventory {
     pub(super) leftovers: Vec<Leftover>,
     /// How long ago it was taken.
     pub(super) age: Duration,
+    /// How long the VRRP loop of the former incarnation has been silent by now, if that is known.
+    pub(super) silence: Option<Duration>,
 }
 
-/// True when the instance was MASTER in this boot and its agent lived, or by the leases every one
-/// of its addresses was renewed, less than `down_adverts × interval` ago: any backup's master-down
-/// interval is longer by its skew.
+/// True when the instance was MASTER in this boot, its addresses are where they should be, and its
+/// agent lived, or else they were renewed, less than `down_adverts × interval` ago: any backup's
+/// master-down interval is longer by its skew.
 pub(super) fn may_resume(
     instance: &PreparedInstance,
     lease: LeaseTerms,
     former: &Former,
     boot_id: &str,
-    evidence: &Evidence,
+    inventory: &Inventory,
 ) -> bool {
     let config = &instance.config;
     let patience = config.interval * u32::from(config.down_adverts);
     let was_master = former.boot_id == boot_id && former.masters.contains(&instance.assigned.name);
-    let inventory = match evidence {
-        Evidence::Silence(silence) => return was_master && *silence < patience,
-        Evidence::Leases(inventory) => inventory,
-    };
     // What the lease has used up is how long ago it was renewed, at most.
     let age = |left: &Leftover| lease.valid().saturating_sub(left.remaining) + inventory.age;
+    let recently = |age: Duration| inventory.silence.unwrap_or(age) < patience;
     let recent = |wanted: &VirtualAddress| {
         let interface = wanted.dev.as_deref().unwrap_or(&instance.assigned.interface);
         let is_it =
             |left: &&Leftover| left.interface == interface && left.address == wanted.address;
-        inventory.leftovers.iter().filter(is_it).any(|left| age(left) < patience)
+        inventory.leftovers.iter().filter(is_it).any(|left| recently(age(left)))
     };
     let addresses = &instance.assigned.virtual_addresses;
-    was_master && !addresses.is_empty() && addresses.iter().all(recent)
+    // What was elected only has no address to show.
+    let shows = !addresses.is_empty() || inventory.silence.is_some_and(recently);
+    was_master && shows && addresses.iter().all(recent)
 }
 
 #[cfg(test)]
@@ -83,10 +76,10 @@ mod tests {
         boot_id: &str,
         leftovers: Vec<Leftover>,
     ) -> bool {
-        resumes_by(&Evidence::Leases(Inventory { leftovers, age }), former, boot_id)
+        resumes_by(&Inventory { leftovers, age, silence: None }, former, boot_id)
     }
 
-    fn resumes_by(evidence: &Evidence, former: &Former, boot_id: &str) -> bool {
+    fn resumes_by(inventory: &Inventory, former: &Former, boot_id: &str) -> bool {
         let text =
             b"vrrp_instance VI_1 {\n interface eth0\n virtual_router_id 51\n priority 100\n \
             virtual_ipaddress { 192.0.2.10 }\n}\n";
@@ -95,7 +88,7 @@ mod tests {
         let prepared = prepare(1, String::new(), assignment).unwrap();
         let lease = LeaseTerms { master_down: Duration::from_millis(3609) };
         let instance = prepared.instances.values().next().unwrap();
-        may_resume(instance, lease, former, boot_id, evidence)
+        may_resume(instance, lease, former, boot_id, inventory)
     }
 
     fn resumes(former: &Former, boot_id: &str, leftovers: Vec<Leftover>) -> bool {
@@ -133,12 +126,19 @@ mod tests {
 
     #[test]
     fn a_master_that_was_silent_for_less_than_three_intervals_carries_on() {
-        let silent = |millis| Evidence::Silence(Duration::from_millis(millis));
+        let silent = |millis| {
+            let (age, silence) = (Duration::ZERO, Some(Duration::from_millis(millis)));
+            // Renewed long ago: the heartbeat knows better.
+            Inventory { leftovers: vec![left(1)], age, silence }
+        };
         assert!(resumes_by(&silent(0), &former(), "b1"));
         assert!(resumes_by(&silent(2999), &former(), "b1"));
         assert!(!resumes_by(&silent(3000), &former(), "b1"));
         assert!(!resumes_by(&silent(0), &former(), "another boot"));
         assert!(!resumes_by(&silent(0), &Former::default(), "b1"));
+        let elsewhere = Leftover { interface: "eth1".into(), ..left(4) };
+        let inventory = Inventory { leftovers: vec![elsewhere], ..silent(0) };
+        assert!(!resumes_by(&inventory, &former(), "b1"));
     }
 
     #[test]
