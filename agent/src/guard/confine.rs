@@ -1,4 +1,4 @@
-//! Giving up everything that a guard does not need. Called once, when its descriptors are open.
+//! Giving up everything that a guard does not need: before it opens anything, and once it has.
 
 use rustix::thread::{
     CapabilitySet, CapabilitySets, clear_ambient_capability_set,
@@ -33,6 +33,17 @@ const CALLS: &[libc::c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
 ];
+
+/// Closes what the agent had open in spite of itself: a guard that outlives it must not hold a
+/// lock or a socket of its. Called before anything is opened.
+pub(super) fn close_inherited() -> io::Result<()> {
+    // SAFETY: nothing of this process owns a descriptor beyond the first three yet.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+    let error = io::Error::last_os_error();
+    // Kernels before 5.9 have no such call; the agent's own are all close-on-exec.
+    let missing = error.raw_os_error() == Some(libc::ENOSYS);
+    if done == 0 || missing { Ok(()) } else { Err(error) }
+}
 
 /// Only CAP_NET_ADMIN is left, now and after any exec, and only the calls above are answered.
 pub(super) fn confine() -> io::Result<()> {

@@ -49,7 +49,8 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    let ending = Sentry::post(order).and_then(|sentry| {
+    let ending = confine::close_inherited().and_then(|()| Sentry::post(order));
+    let ending = ending.and_then(|sentry| {
         confine::confine()?;
         sentry.watch()
     });

@@ -142,7 +142,7 @@ pub(super) fn leased(
 
 /// The message that names an address, which is all that a deletion needs. The kernel compares
 /// local address and prefix, so that another prefix of the same address is never meant.
-pub(super) fn named(index: u32, address: IpNet) -> AddressMessage {
+pub(crate) fn named(index: u32, address: IpNet) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = match address {
         IpNet::V4(_) => AddressFamily::Inet,

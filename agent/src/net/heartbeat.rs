@@ -103,7 +103,10 @@ impl Heartbeat {
         let incarnation = watch::take_over(words);
         words[layout::AGENT].store(std::process::id().into(), Ordering::Relaxed);
         words[layout::GUARD].store(0, Ordering::Relaxed);
-        words[layout::EXCUSED_UNTIL].store(0, Ordering::Relaxed);
+        // A process that re-executes itself has announced its silence, which goes on.
+        if former.is_none_or(|former| former.pid != std::process::id()) {
+            words[layout::EXCUSED_UNTIL].store(0, Ordering::Relaxed);
+        }
         let unguarded = AtomicBool::new(false);
         let heart = Self { memory, incarnation, former, unguarded };
         heart.beat(clock::now());
@@ -134,8 +137,8 @@ impl Heartbeat {
 
     /// Announces that the loop will be silent from now on and for good reason: the agent
     /// re-executes itself. Until then a guard takes nothing away, but never for longer than
-    /// [`Self::LONGEST_SILENCE`], nor than the lease of an address. The incarnation that takes
-    /// over ends it.
+    /// [`Self::LONGEST_SILENCE`], nor than the lease of an address. An incarnation that takes over
+    /// in another process ends it.
     pub fn announce_silence(&self, length: Duration) {
         let until = clock::nanos(ClockId::Boottime)
             .saturating_add(nanos(length.min(Self::LONGEST_SILENCE)));
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announced_silence_is_bounded_and_ends_with_the_next_incarnation() {
+    fn an_announced_silence_is_bounded_and_outlives_a_re_execution_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("heartbeat");
         let until =
@@ -291,9 +294,11 @@ mod tests {
         first.announce_silence(Duration::from_secs(3600));
         assert!(until(&first) >= latest && until(&first) < latest + 60_000_000_000);
         let second = Heartbeat::open(&path).unwrap();
-        assert_eq!(until(&second), 0);
-        second.announce_silence(Duration::from_secs(1));
+        assert_eq!(until(&second), until(&first));
         second.end_silence();
         assert_eq!(until(&second), 0);
+        second.announce_silence(Duration::from_secs(1));
+        second.memory.words()[layout::AGENT].store(1, Ordering::Relaxed);
+        assert_eq!(until(&Heartbeat::open(&path).unwrap()), 0);
     }
 }

@@ -18,11 +18,14 @@ pub(crate) enum Kind {
     Address,
     Route,
     Rule,
+    /// The device of a virtual MAC.
+    Link,
 }
 
 impl Kind {
     fn from_word(word: u64) -> Option<Self> {
-        [Self::Address, Self::Route, Self::Rule].into_iter().find(|kind| kind.word() == word)
+        let all = [Self::Address, Self::Route, Self::Rule, Self::Link];
+        all.into_iter().find(|kind| kind.word() == word)
     }
 
     fn word(self) -> u64 {
@@ -30,6 +33,7 @@ impl Kind {
             Self::Address => 1,
             Self::Route => 2,
             Self::Rule => 3,
+            Self::Link => 4,
         }
     }
 }
@@ -171,7 +175,7 @@ mod tests {
     fn what_was_written_last_is_what_is_read() {
         let memory = Memory::new();
         assert_eq!(memory.read(), Some(Vec::new()));
-        let kinds = [Kind::Address, Kind::Route, Kind::Rule];
+        let kinds = [Kind::Address, Kind::Route, Kind::Rule, Kind::Link];
         for length in 0..20_usize {
             let text = vec![7; length];
             let entries: Vec<_> = kinds.iter().map(|kind| (*kind, 3609, &text[..])).collect();
