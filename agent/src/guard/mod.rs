@@ -10,6 +10,7 @@
 mod confine;
 mod due;
 mod keeper;
+mod lean;
 mod remover;
 mod sentry;
 
@@ -51,6 +52,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     };
     let ending = confine::close_inherited().and_then(|()| Sentry::post(order));
     let ending = ending.and_then(|sentry| {
+        lean::forget_the_start();
         confine::confine()?;
         sentry.watch()
     });
