@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use vipfleet_tests::daemons::Agent;
 use vipfleet_tests::fleet::{Fleet, wait_for_nodes};
 use vipfleet_tests::kernel::{AddressWatch, Change};
 use vipfleet_tests::lab::Lab;
@@ -65,6 +66,54 @@ fn an_agent_of_a_server_is_upgraded_in_place_again_and_again() {
     // And it still does what it is told.
     fleet.first.terminate();
     wait_for_owners(&lab, "the peer to own both VIPs", ["n2", "n2"]);
+}
+
+#[test]
+fn what_checks_have_said_and_hooks_have_done_is_known_to_the_next_image() {
+    let lab = Lab::pair();
+    let host = lab.host("n1");
+    let told = host.directory().join("told");
+    let instance = |name: &str, vrid: u8, check: &str, hook: &str| {
+        format!(
+            "vrrp_instance {name} {{\n interface ens33\n virtual_router_id {vrid}\n \
+             priority 100\n advert_int 0.1\n virtual_ipaddress {{ 192.168.248.{vrid} }}\n \
+             track_script {{ {check} }}\n {hook}\n}}\n"
+        )
+    };
+    // Asked again long after this test: only the first answers are ever known.
+    let check = |name: &str, program: &str| {
+        format!("vrrp_script {name} {{\n script {program}\n interval 600\n}}\n")
+    };
+    let text = [
+        "global_defs {\n vrrp_version 3\n}\n".to_owned(),
+        check("well", "/usr/bin/true"),
+        check("ill", "/usr/bin/false"),
+        instance(
+            "UP",
+            151,
+            "well",
+            &format!("notify_master \"/usr/bin/touch {}\"", told.display()),
+        ),
+        instance("DOWN", 152, "ill", ""),
+    ];
+    let file = host.directory().join("checked.conf");
+    std::fs::write(&file, text.concat()).unwrap();
+    let mut agent = Agent::standalone(host, &file);
+    let there = |log: &String| {
+        log.contains("instance=UP from=BACKUP to=MASTER") && log.contains("to=FAULT")
+    };
+    wait::until("a MASTER and a FAULT", wait::GENEROUS, || agent.process().log(), there);
+    wait::until("the hook to run", wait::GENEROUS, || told.exists(), |told| *told);
+    std::fs::remove_file(&told).unwrap();
+
+    let before = transitions(&mut agent);
+    upgrade(&mut agent);
+    let again = || transitions(&mut agent);
+    let period = Duration::from_secs(3);
+    wait::throughout("every state to stay", period, again, |seen| *seen == before);
+    assert!(!told.exists(), "the hook ran again");
+    let carried = agent.process().log();
+    assert!(carried.contains("instance=DOWN state=FAULT"), "{carried}");
 }
 
 #[test]
