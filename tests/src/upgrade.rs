@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -31,6 +31,15 @@ pub enum Pace {
 }
 
 impl Pace {
+    /// The longest that an agent may be away and still find its peer waiting: three adverts, the
+    /// last of which may have been due when it died.
+    pub fn patience(self) -> Duration {
+        match self {
+            Self::Second => Duration::from_secs(2),
+            Self::TenthOfASecond => Duration::from_millis(200),
+        }
+    }
+
     /// The founding pair's file `original` at this pace, in the host's directory.
     #[track_caller]
     pub fn file(self, host: &Host, original: &Path) -> PathBuf {
@@ -81,6 +90,8 @@ pub struct Outcome {
     pub transitions: Vec<String>,
     /// The same of its peer.
     pub peer_transitions: Vec<String>,
+    /// From its end to the next one's being ready; nothing after an upgrade in place.
+    pub away: Duration,
     /// How often the kernel of n1 lost that VIP, and that of n2 gained it or the other again.
     pub moves: usize,
 }
@@ -99,7 +110,7 @@ impl Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {} moves", self.losses, self.moves)?;
+        write!(f, "{}; {} moves, away for {:?}", self.losses, self.moves, self.away)?;
         write!(f, ", {} transitions of the peer", self.peer_transitions.len())?;
         for line in self.transitions.iter().chain(&self.peer_transitions) {
             write!(f, "\n  {line}")?;
@@ -189,12 +200,10 @@ impl<'lab> Scene<'lab> {
         let watches = ["n1", "n2"].map(|name| AddressWatch::start(self.lab.host(name)));
         let pinger = Pinger::start(self.lab.host("client"), VIP_1, Neighbour::Warm);
         std::thread::sleep(BEFORE);
+        let mut away = Duration::ZERO;
         match disturbance {
             Disturbance::Upgrade => self.upgrade(),
-            Disturbance::Crash => {
-                self.first.process().kill();
-                self.restart();
-            }
+            Disturbance::Crash => away = self.crash(),
         }
         std::thread::sleep(AFTERMATH);
         let losses = pinger.finish();
@@ -211,8 +220,28 @@ impl<'lab> Scene<'lab> {
             losses,
             transitions: transitions(&mut self.first).split_off(before[0]),
             peer_transitions: transitions(&mut self.second).split_off(before[1]),
+            away,
             moves,
         }
+    }
+
+    /// SIGKILL, and started again at once; returns how long nobody was there.
+    #[track_caller]
+    fn crash(&mut self) -> Duration {
+        let ready = |log: &String| log.matches(" ready").count();
+        let before = ready(&self.first.process().log());
+        let killed = Instant::now();
+        self.first.process().kill();
+        self.restart();
+        let log = || self.first.process().log();
+        wait::until("the agent to be ready again", wait::GENEROUS, log, |log| ready(log) > before);
+        killed.elapsed()
+    }
+
+    /// Waits until each host owns its VIP again.
+    #[track_caller]
+    pub fn settle(&self) {
+        wait_for_owners(self.lab, "each host to own its VIP again", ["n1", "n2"]);
     }
 
     /// Starts the agent of n1 again, which has ended.

@@ -13,13 +13,23 @@ use vipfleet_tests::probe::{Neighbour, Pinger};
 use vipfleet_tests::upgrade::{Disturbance, Pace, Scene, transitions, upgrade};
 use vipfleet_tests::wait;
 
+/// How often a busy machine may be late with a restart.
+const TRIES: usize = 10;
+
 #[track_caller]
 fn is_hitless(pace: Pace, disturbance: Disturbance) {
     let lab = Lab::pair();
     let mut scene = Scene::start(&lab, pace);
-    let outcome = scene.play(disturbance);
-    println!("{outcome}");
-    assert!(outcome.is_hitless(), "{outcome}");
+    for _ in 0..TRIES {
+        let outcome = scene.play(disturbance);
+        println!("{outcome}");
+        // A machine that cannot start a program in time shows nothing of what is promised.
+        if outcome.away < pace.patience() {
+            return assert!(outcome.is_hitless(), "{outcome}");
+        }
+        scene.settle();
+    }
+    panic!("the agent was never back in time");
 }
 
 #[test]
