@@ -32,6 +32,8 @@ pub struct Definition {
     /// The sum of the positive weights of its checks.
     pub full_weight: i32,
     pub priorities: Vec<Option<u8>>,
+    /// What a planned move makes of each host; empty while there is none.
+    pub standings: Vec<Standing>,
 }
 
 impl Definition {
@@ -42,6 +44,29 @@ impl Definition {
     /// The base priority of a member; 1 for anybody else.
     pub fn base(&self, host: usize) -> u8 {
         self.priorities.get(host).copied().flatten().unwrap_or(1)
+    }
+
+    /// What a planned move makes of a host. An owner's place is not to be changed.
+    pub fn standing(&self, host: usize) -> Standing {
+        match self.base(host) {
+            255 => Standing::Ordinary,
+            _ => self.standings.get(host).copied().unwrap_or_default(),
+        }
+    }
+
+    /// Effective priority, worked out here on its own.
+    pub fn effective(&self, host: usize, weight: i32) -> u8 {
+        let clamped = |weight: i32| match self.base(host) {
+            255 => 255,
+            base => (i32::from(base) + weight).clamp(1, 254) as u8,
+        };
+        let (natural, full) = (clamped(weight), clamped(self.full_weight));
+        match self.standing(host) {
+            Standing::Leads if natural >= full => 254,
+            Standing::Follows => natural.min(253),
+            Standing::Yields => 1,
+            Standing::Ordinary | Standing::Leads => natural,
+        }
     }
 
     /// Skew_Time of RFC 9568 §6.1 and RFC 3768 §6.1, worked out here on its own.
@@ -127,7 +152,7 @@ impl Definition {
             takeover: self.takeover,
             content: Content::Addresses,
             election: Election::Alone,
-            standing: Standing::Ordinary,
+            standing: self.standing(host),
             down_adverts: self.down_adverts,
             authentication,
             checksum: ChecksumForm::PseudoHeader,

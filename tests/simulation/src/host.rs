@@ -199,11 +199,12 @@ impl Host {
             return self.start(now, instance, Input::Start);
         }
         let returning = std::mem::take(&mut seat.leaving);
+        // Said first: what it does at once, it does by the new definition.
+        self.effects.push(Effect::Runs { instance, definition: definition.clone() });
         if self.mutation != Mutation::RedefinitionIgnored {
             let config = self.config(instance, &definition);
             self.tell(now, instance, Input::Reconfigure(Box::new(config)));
         }
-        self.effects.push(Effect::Runs { instance, definition });
         self.refresh(now, instance);
         if returning {
             self.tell(now, instance, Input::Start);

@@ -1,12 +1,12 @@
 //! What can be known from outside: who is switched on, what each router last said of itself, what
 //! each kernel really holds, whom a client's neighbour table points to. Checkers see only this.
 
-use crate::definition::{Definition, priority};
+use crate::definition::Definition;
 use crate::network::Network;
 use crate::plan::{Plan, Program};
 use std::rc::Rc;
 use std::time::Duration;
-use vipfleet_vrrp::{Custody, StateName, Time};
+use vipfleet_vrrp::{Custody, Standing, StateName, Time};
 
 /// What a host is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,18 @@ impl SeatView {
     pub fn priority(&self, host: usize) -> u8 {
         let Some(definition) = &self.definition else { return 0 };
         let weight = if self.presumed { definition.full_weight } else { self.weight };
-        priority(definition.base(host)).with_weight(weight).get()
+        definition.effective(host, weight)
+    }
+
+    /// Whether a planned move has it serve, and its checks have nothing against it.
+    pub fn leads(&self, host: usize) -> bool {
+        let standing = self.definition.as_ref().map(|it| it.standing(host));
+        standing == Some(Standing::Leads) && self.priority(host) == 254
+    }
+
+    /// Whether a planned move has it serve only where nobody else does.
+    pub fn yields(&self, host: usize) -> bool {
+        self.definition.as_ref().map(|it| it.standing(host)) == Some(Standing::Yields)
     }
 
     /// Whether it is at the most its checks can give it.

@@ -48,8 +48,9 @@ impl Checker for Custodians {
                     self.unentitled[host][instance] = None;
                     continue;
                 }
-                // A router that follows its group into BACKUP resigns, too.
-                let follows = seat.state == StateName::Backup && world.is_grouped(instance);
+                // A router that follows its group into BACKUP resigns, too, and one that yields.
+                let follows = seat.state == StateName::Backup
+                    && (world.is_grouped(instance) || seat.yields(host));
                 let resigned = seat.state == StateName::Init || follows;
                 let holding = *self.unentitled[host][instance]
                     .get_or_insert(Holding { since: world.now, resigned });

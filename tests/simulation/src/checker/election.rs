@@ -66,7 +66,9 @@ fn judge(world: &World, instance: usize, component: &[usize]) -> Result<(), Stri
     // RFC 9568 §6.1: an owner preempts whatever the mode.
     let better = fit.iter().copied().find(|host| {
         priority(*host) > priority(master)
-            && (preempts(world, *host, instance) || priority(*host) == 255)
+            && (preempts(world, *host, instance)
+                || priority(*host) == 255
+                || world.seat(*host, instance).leads(*host))
     });
     match better {
         Some(better) => Err(format!(

@@ -152,6 +152,7 @@ impl Rank {
         };
         let place = |host: usize| {
             let full = world.seat(host, instance).is_full();
+            let full = full && !world.seat(host, instance).yields(host);
             (Reverse(full), Reverse(definition.base(host)), Reverse(host))
         };
         let skew = |host: usize| definition.skew(priority(host));

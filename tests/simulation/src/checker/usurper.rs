@@ -148,21 +148,26 @@ fn forbids(
     // Two definitions are about: what was decided by the one stands under the other.
     let since_redefined = world.redefined[instance].map(|at| world.now.since(at));
     let in_flight = |delay: Duration| since_redefined.is_some_and(|it| it < ROLLOUT + delay);
-    if theirs >= ours && !fresh {
+    // One that leads meets as much in who has not heard of it yet: the address decides.
+    let wins_tie = seat.leads(host) && theirs == ours && host > master;
+    if theirs >= ours && !fresh && !wins_tie {
         return Some(format!("priority {ours} against {theirs}"));
     }
     if ours == 255 || fresh {
         return None;
     }
-    if definition.preemption == Preemption::NoPreempt {
-        let relieves = definition.is_fast(&world.programs) && theirs < definition.base(master);
+    let leads = seat.leads(host);
+    if definition.preemption == Preemption::NoPreempt && !leads {
+        let is_below = theirs < definition.base(master);
+        // One that yields asks for it, whatever the takeover.
+        let relieves = is_below && (definition.is_fast(&world.programs) || theirs == 1);
         return (!relieves && !in_flight(Duration::ZERO)).then(|| "nopreempt".to_owned());
     }
     let hesitates = |since: Time, delay: Duration, what: &str| {
         (world.now.since(since) + world.reaction * 4 < delay).then(|| what.to_owned())
     };
     let delay = definition.preempt_delay;
-    let delay = if in_flight(Duration::ZERO) { Duration::ZERO } else { delay };
+    let delay = if in_flight(Duration::ZERO) || leads { Duration::ZERO } else { delay };
     // The delay counts from the first advert that is lower than our own priority, whoever sent it.
     let lower = lower.unwrap_or(world.now).min(world.now);
     let recovered =

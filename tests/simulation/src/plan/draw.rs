@@ -1,6 +1,7 @@
 //! Draws a plan from a seed: first the kind, then the fleet, then what befalls it.
 
 mod befall;
+mod moves;
 
 use super::{HostPlan, Kind, Plan, Program, Weather};
 use crate::chance::Chance;
@@ -48,6 +49,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         quiet: Duration::ZERO,
     };
     befall::draw(chance, &mut plan, down);
+    // Of a stream of its own, so that the rest of a plan stays what it was.
+    moves::draw(&mut Chance::stream(seed, 4), &mut plan);
     plan
 }
 
@@ -106,6 +109,7 @@ fn definition(chance: &mut Chance, number: u8, hosts: usize, interval: Duration)
         addresses: 1 + chance.below(3) as u8,
         full_weight: chance.pick(&[0, 0, 0, 20]),
         priorities: priorities(chance, hosts),
+        standings: Vec::new(),
     }
 }
 

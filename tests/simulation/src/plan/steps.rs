@@ -4,7 +4,7 @@ use super::Weather;
 use crate::definition::Definition;
 use std::fmt;
 use std::time::Duration;
-use vipfleet_vrrp::{Preemption, Takeover};
+use vipfleet_vrrp::{Preemption, Standing, Takeover};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -108,15 +108,33 @@ pub enum Action {
 /// What is new about a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    Priority { host: usize, to: u8 },
+    Priority {
+        host: usize,
+        to: u8,
+    },
     Interval(Duration),
     Addresses(u8),
     Preemption(Preemption),
     PreemptDelay(Duration),
     Takeover(Takeover),
     Password(u8),
-    Joins { host: usize, priority: u8 },
-    Leaves { host: usize },
+    Joins {
+        host: usize,
+        priority: u8,
+    },
+    Leaves {
+        host: usize,
+    },
+    /// A planned move: this host serves.
+    Leads {
+        host: usize,
+    },
+    /// A planned move: this host serves only what nobody else does.
+    Yields {
+        host: usize,
+    },
+    /// Planned moves are over.
+    Ordinary,
 }
 
 impl Action {
@@ -176,6 +194,15 @@ impl Change {
             Self::Password(password) => definition.password = password,
             Self::Joins { host, priority } => definition.priorities[host] = Some(priority),
             Self::Leaves { host } => definition.priorities[host] = None,
+            Self::Leads { host } => {
+                definition.standings = vec![Standing::Follows; definition.priorities.len()];
+                definition.standings[host] = Standing::Leads;
+            }
+            Self::Yields { host } => {
+                definition.standings = vec![Standing::Ordinary; definition.priorities.len()];
+                definition.standings[host] = Standing::Yields;
+            }
+            Self::Ordinary => definition.standings.clear(),
         }
     }
 }
