@@ -111,6 +111,19 @@ mod tests {
         }
     }
 
+    /// Version 2's longest: three intervals and a skew that counts in seconds.
+    #[test]
+    fn at_255_second_adverts_a_lease_is_bounded_and_outlasts_the_election() {
+        for (skew_ms, valid) in [(4, 957), (609, 957), (996, 958)] {
+            let terms = terms(3 * 255_000 + skew_ms);
+            assert_eq!(terms.valid(), Duration::from_secs(valid), "skew {skew_ms} ms");
+            assert_eq!(u64::from(terms.valid_seconds()), valid);
+            assert!(terms.valid() - terms.period() >= terms.master_down);
+            // An agent that hangs is noticed by its heartbeat, not by its interval.
+            assert_eq!(terms.freshness(), Duration::from_secs(1));
+        }
+    }
+
     #[test]
     fn an_absurd_interval_never_becomes_a_lease_for_ever() {
         let forever = LeaseTerms { master_down: Duration::MAX };

@@ -14,15 +14,6 @@ use vipfleet_model::span::Span;
 const VIPS: [&str; 2] = ["10.78.0.10", "10.79.0.10"];
 const PRIORITIES: [u8; 2] = [100, 80];
 
-/// A second wire beside the lab's, `eth1` on both.
-fn second_wire(lab: &Lab) {
-    lab.one.ip(&format!("link add eth1 type veth peer name eth1 netns {}", lab.two.name()));
-    for (host, number) in [(&lab.one, 1), (&lab.two, 2)] {
-        host.ip("link set eth1 up");
-        host.ip(&format!("addr add 10.79.0.{number}/24 dev eth1"));
-    }
-}
-
 fn grouped(this: &str, priority: u8) -> Assignment {
     let mut one = assignment(priority, &[VIPS[0]]);
     let mut other = assignment(priority, &[VIPS[1]]).instances.remove(0);
@@ -67,7 +58,7 @@ struct Scene {
 impl Scene {
     fn settled() -> Self {
         let (lab, homes) = (Lab::new(), [Home::new(), Home::new()]);
-        second_wire(&lab);
+        lab.plug_second_wire();
         let server = Server::start(&lab.one, "10.78.0.1:7700", FLEET);
         let (mut agents, mut sessions) = ([None, None], Vec::new());
         for (at, (host, node)) in [(&lab.one, "n1"), (&lab.two, "n2")].into_iter().enumerate() {

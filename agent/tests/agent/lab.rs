@@ -146,6 +146,16 @@ impl Lab {
             host.ip(&format!("addr add 10.78.0.{number}/24 dev eth0"));
         }
     }
+
+    /// A second one beside it, `eth1` on both: 10.79.0.1/24 and 10.79.0.2/24.
+    pub(crate) fn plug_second_wire(&self) {
+        let peer = self.two.name();
+        self.one.ip(&format!("link add eth1 type veth peer name eth1 netns {peer}"));
+        for (host, number) in [(&self.one, 1), (&self.two, 2)] {
+            host.ip("link set eth1 up");
+            host.ip(&format!("addr add 10.79.0.{number}/24 dev eth1"));
+        }
+    }
 }
 
 /// What `ip monitor` says of one host's addresses, from its start on.

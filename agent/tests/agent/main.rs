@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod adverts;
+mod announced;
 mod assigned;
 mod cached;
 mod change;
@@ -18,6 +19,7 @@ mod programs;
 mod restart;
 mod server;
 mod session;
+mod signed;
 mod six;
 mod strangers;
 mod takeover;

@@ -85,3 +85,20 @@ fn an_agent_started_on_another_interface_does_not_carry_on_there() {
     assert_eq!((back.state, back.reason.as_str()), (InstanceState::Backup, "started"));
     until("the address to leave the first interface", || !lab.one.has("10.78.0.10"));
 }
+
+#[test]
+fn a_killed_master_of_255_second_adverts_leaves_a_lease_that_ends() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let slow = ONE.replace("advert_int 1", "version 2\n advert_int 255");
+    assert_ne!(slow, ONE);
+    let mut agent = Agent::on(&lab.one, &home, &slow);
+    until("the address", || lab.one.has("10.78.0.10"));
+    let lease = remaining(&lab).unwrap();
+    assert!((900..=957).contains(&lease), "{lease} s");
+    agent.crash();
+    // Nobody renews it: the kernel counts it down.
+    until("the lease to run", || remaining(&lab).is_some_and(|left| left < lease));
+    // The next agent need not wait for the end of it.
+    let _next = Agent::on(&lab.one, &home, &slow.replace("10.78.0.10", "10.78.0.11"));
+    until("what was left to go", || !lab.one.has("10.78.0.10") && lab.one.has("10.78.0.11"));
+}
