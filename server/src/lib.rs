@@ -5,6 +5,7 @@
 //! plane never waits for any of it.
 
 pub mod api;
+pub mod epoch;
 pub mod fleet;
 pub mod listen;
 pub mod options;

@@ -4,7 +4,8 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use vipfleet_server::{Options, serve};
+use vipfleet_server::options::Command;
+use vipfleet_server::{Options, epoch, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -19,7 +20,11 @@ async fn main() -> ExitCode {
     } else {
         log.with_target(false).init()
     }
-    match serve::run(options).await {
+    let done = match options.command {
+        Some(Command::RaiseEpoch) => epoch::raise(&options).await,
+        None => serve::run(options).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("vipfleet-server: {error:#}");

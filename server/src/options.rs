@@ -1,6 +1,6 @@
 //! What the server is told on its command line.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -13,7 +13,8 @@ use std::path::PathBuf;
     name = "vipfleet-server",
     version,
     after_help = "Examples:\n  vipfleet-server\n  vipfleet-server --listen 10.0.0.5:7700 \
-                  --insecure --store etcd:http://10.0.0.5:2379,http://10.0.0.6:2379"
+                  --insecure --store etcd:http://10.0.0.5:2379,http://10.0.0.6:2379\n  vipfleet-server \
+                  raise-epoch --store etcd:http://10.0.0.5:2379"
 )]
 pub struct Options {
     /// Address to serve on. Port 0 takes a free one, which the ready line names.
@@ -21,11 +22,11 @@ pub struct Options {
     pub listen: SocketAddr,
 
     /// embedded:PATH or etcd:http://HOST:PORT,… [default: embedded, in the data dir]
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", global = true)]
     pub store: Option<String>,
 
     /// Where the embedded store is kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vipfleet-server")]
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/vipfleet-server", global = true)]
     pub data_dir: PathBuf,
 
     /// Serve plaintext beyond loopback: everybody who can reach the address can change the fleet.
@@ -38,8 +39,24 @@ pub struct Options {
     pub replica: Option<String>,
 
     /// Log lines as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub log_json: bool,
+
+    /// Without one it serves.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What is done to a store that no server serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Make a restored store count, whatever agents ran before.
+    ///
+    /// An agent never goes back to an older generation of its definitions, so that a stale server
+    /// cannot win. A store that was restored from a backup looks stale; in a new epoch it is
+    /// taken at its word. Restore it, stop every vipfleet-server of the fleet, run this once, start
+    /// the servers: each agent then takes what the store has, and lets go of what it does not have.
+    RaiseEpoch,
 }
 
 impl Options {
@@ -74,6 +91,19 @@ mod tests {
         let options = Options::parse_from(["vipfleet-server"]);
         assert!(options.listen.ip().is_loopback());
         assert_eq!(options.store_spec(), "embedded:/var/lib/vipfleet-server/store.redb");
+    }
+
+    #[test]
+    fn a_store_is_named_before_a_command_or_after_it() {
+        for line in [
+            ["vipfleet-server", "--store", "embedded:/a", "raise-epoch"],
+            ["vipfleet-server", "raise-epoch", "--store", "embedded:/a"],
+        ] {
+            let options = Options::parse_from(line);
+            assert_eq!(options.command, Some(Command::RaiseEpoch));
+            assert_eq!(options.store_spec(), "embedded:/a");
+        }
+        assert_eq!(Options::parse_from(["vipfleet-server"]).command, None);
     }
 
     #[test]

@@ -32,7 +32,11 @@ impl fmt::Display for Refusal {
                 write!(f, "the server's store is of epoch {theirs}, this node has seen {ours}")
             }
             Self::OldGeneration { ours, theirs } => {
-                write!(f, "generation {theirs} is older than {ours}, which runs")
+                write!(
+                    f,
+                    "generation {theirs} is older than {ours}, which runs: a store that was \
+                     restored from a backup needs a new epoch (vipfleet-server raise-epoch)"
+                )
             }
         }
     }

@@ -19,7 +19,7 @@ pub const LIVENESS: Duration = Duration::from_secs(10);
 const BEATS: u32 = 4;
 
 /// Time between two beats of one replica.
-pub(super) fn beat_every(interval: Duration) -> Duration {
+pub fn beat_every(interval: Duration) -> Duration {
     interval / BEATS
 }
 

@@ -15,7 +15,7 @@ mod nodes;
 mod tests;
 mod view;
 
-pub use self::liveness::{LIVENESS, Liveness};
+pub use self::liveness::{LIVENESS, Liveness, beat_every};
 pub use self::node::{Greeted, NodeView, SessionEvent, SessionNews, SessionView, Untrue};
 pub use self::nodes::NodeProgress;
 pub use self::view::{Desired, View};
@@ -73,7 +73,7 @@ impl Fleet {
         let follower = Follower::new(outlets, judge, Arc::clone(&heart));
         tokio::spawn(follower.run(events, heard, stop.clone()));
         tokio::spawn(expiry::run(Arc::clone(&store), view.clone(), stop.clone()));
-        let (beating, every) = (Arc::clone(&store), liveness::beat_every(liveness));
+        let (beating, every) = (Arc::clone(&store), beat_every(liveness));
         tokio::spawn(async move { heart.beat(beating, every, stop).await });
         Ok(Self { identity, replica, store, view, urgent_view, transitions, sessions })
     }

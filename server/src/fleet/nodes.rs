@@ -1,6 +1,6 @@
 //! What the view says of nodes: their status, and how far a revision got on them.
 
-use super::View;
+use super::{Desired, NodeView, View};
 use std::collections::BTreeSet;
 use vipfleet_model::Name;
 use vipfleet_model::node::{NodeStatus, Rejection};
@@ -53,9 +53,13 @@ impl View {
 
     /// A refusal of what the node should run now; older refusals are history.
     fn rejection(&self, name: &Name) -> Option<Rejection> {
-        let rejected = self.node(name)?.rejected()?;
-        let current = self.desired(name)?.hash == rejected.hash;
-        current.then(|| Rejection {
+        let (node, desired) = (self.node(name)?, self.desired(name)?);
+        if let Some(reason) = fenced(node, desired) {
+            let generation = desired.generation.0;
+            return Some(Rejection { generation, field_path: String::new(), reason });
+        }
+        let rejected = node.rejected().filter(|it| it.hash == desired.hash)?;
+        Some(Rejection {
             generation: rejected.generation,
             field_path: rejected.field_path.clone(),
             reason: rejected.reason.clone(),
@@ -100,4 +104,16 @@ impl View {
             node,
         }
     }
+}
+
+/// Why a node that runs something newer than this store has is told nothing.
+fn fenced(node: &NodeView, desired: &Desired) -> Option<String> {
+    let runs = node.accepted_generation();
+    let is_newer = runs > desired.generation.0;
+    (is_newer && node.accepted_hash() != Some(&*desired.hash)).then(|| {
+        format!(
+            "it runs generation {runs}, which is newer than this store; if the store was restored \
+             from a backup, stop every server and run `vipfleet-server raise-epoch`"
+        )
+    })
 }

@@ -63,6 +63,8 @@ pub enum OpenError {
          its own; several replicas need etcd:ENDPOINTS"
     )]
     InUse { path: PathBuf },
+    #[error("{path} does not exist: restore it first, or check --store and --data-dir")]
+    Missing { path: PathBuf },
     #[error("cannot create {path}: check that its parent can be written by this user")]
     Create {
         path: PathBuf,

@@ -17,7 +17,7 @@ pub use embedded::EmbeddedStore;
 pub use error::{OpenError, StoreError};
 #[cfg(feature = "etcd")]
 pub use etcd::{EtcdOptions, EtcdStore};
-pub use open::open;
+pub use open::{is_shared, open, open_existing};
 pub use record::{
     Change, ChangeRecord, DefinitionChange, Event, EventKind, FleetIdentity, NodeRecord, Rejection,
     ReplicaRecord, Revision, Snapshot, StoredTransition, TransitionPage,
@@ -43,6 +43,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn describe(&self) -> String;
 
     async fn fleet(&self) -> Result<FleetIdentity, StoreError>;
+
+    /// Raises the fleet's epoch by one and returns what it is then: this store counts from now on,
+    /// whatever agents ran before. For a store that was restored, while no server serves it.
+    async fn raise_epoch(&self) -> Result<FleetIdentity, StoreError>;
 
     async fn snapshot(&self) -> Result<Snapshot, StoreError>;
 

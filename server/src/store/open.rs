@@ -10,15 +10,33 @@ const FILE: &str = "store.redb";
 /// Opens `embedded`, `embedded:PATH` (relative to `data_dir`) or `etcd:ENDPOINTS` (separated by
 /// commas, each `http://HOST:PORT`).
 pub async fn open(spec: &str, data_dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
-    let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    match kind {
-        "embedded" => {
-            let path = data_dir.join(if rest.is_empty() { FILE } else { rest });
-            embedded(path).await
-        }
-        "etcd" => etcd(spec, rest).await,
+    if let Some(path) = file_of(spec, data_dir) {
+        return embedded(path).await;
+    }
+    match spec.split_once(':') {
+        Some(("etcd", endpoints)) => etcd(spec, endpoints).await,
         _ => Err(OpenError::UnknownSpec { spec: spec.to_owned() }),
     }
+}
+
+/// The same for a store that has to be there: a file that is missing is not made.
+pub async fn open_existing(spec: &str, data_dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
+    if let Some(path) = file_of(spec, data_dir)
+        && !path.exists()
+    {
+        return Err(OpenError::Missing { path });
+    }
+    open(spec, data_dir).await
+}
+
+/// Whether several servers can have it open at a time.
+pub fn is_shared(spec: &str) -> bool {
+    spec.starts_with("etcd:")
+}
+
+fn file_of(spec: &str, data_dir: &Path) -> Option<PathBuf> {
+    let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    (kind == "embedded").then(|| data_dir.join(if rest.is_empty() { FILE } else { rest }))
 }
 
 async fn embedded(path: PathBuf) -> Result<Arc<dyn Store>, OpenError> {

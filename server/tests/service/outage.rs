@@ -60,6 +60,10 @@ impl Store for Switched {
         self.reach()?.fleet().await
     }
 
+    async fn raise_epoch(&self) -> Result<FleetIdentity, StoreError> {
+        self.reach()?.raise_epoch().await
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.reach()?.snapshot().await
     }

@@ -7,6 +7,7 @@ mod backend;
 mod concurrency;
 mod definitions;
 mod embedded_only;
+mod epoch;
 #[cfg(feature = "etcd")]
 mod etcd_only;
 #[cfg(feature = "etcd")]
@@ -56,6 +57,8 @@ on_every_store! {
     definitions::ten_thousand_definitions_appear_at_once,
     definitions::planned_moves_are_kept_beside_what_is_declared,
     definitions::everything_is_there_after_a_restart,
+    epoch::is_raised_by_one_and_outlives_a_restart,
+    epoch::of_two_that_raise_it_at_once_none_takes_it_back,
     history::is_newest_first_and_comes_in_pages,
     history::of_one_key_shows_only_changes_that_touch_it,
     history::definitions_can_be_read_as_of_every_revision,

@@ -185,6 +185,29 @@ fn a_refusal_is_shown_until_another_assignment_is_accepted_or_due() {
 }
 
 #[test]
+fn a_node_that_runs_something_newer_than_the_store_is_said_to_and_how_to_go_on() {
+    let mut fleet = Fleet::pair();
+    let desired = generations(&fleet, "lb1").desired;
+    let shown = |fleet: &Fleet| fleet.view.nodes().into_iter().find_map(|node| node.rejected);
+    let connect = |fleet: &mut Fleet, session, generation, hash: String| {
+        let greeted = Greeted { generation, hash, ..Greeted::default() };
+        fleet.hear("lb1", session, SessionNews::Connected(greeted));
+    };
+    connect(&mut fleet, 1, desired + 5, "lost".into());
+    let fenced = shown(&fleet).unwrap();
+    assert_eq!(fenced.generation, desired);
+    assert!(fenced.reason.contains(&format!("generation {}", desired + 5)), "{fenced:?}");
+    assert!(fenced.reason.contains("raise-epoch"), "{fenced:?}");
+    // The same content is the same, whatever it was called.
+    let same = hash(&fleet, "lb1");
+    connect(&mut fleet, 2, desired + 5, same);
+    assert_eq!(shown(&fleet), None);
+    // In a new epoch it counts as having run nothing.
+    connect(&mut fleet, 3, 0, String::new());
+    assert_eq!(shown(&fleet), None);
+}
+
+#[test]
 fn a_refusal_heard_by_another_replica_is_shown_from_the_record() {
     let mut fleet = Fleet::pair();
     let refused = hash(&fleet, "lb1");

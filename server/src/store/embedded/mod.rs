@@ -94,6 +94,11 @@ impl Store for EmbeddedStore {
         self.read(read::fleet).await
     }
 
+    async fn raise_epoch(&self) -> Result<FleetIdentity, StoreError> {
+        self.write(Operation::RaiseEpoch).await?;
+        self.fleet().await
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         self.read(read::snapshot).await
     }

@@ -6,7 +6,8 @@ use super::retention;
 use super::tables::{self, counter};
 use crate::store::timeline::{self, HistoryBounds};
 use crate::store::{
-    Change, ChangeRecord, Event, EventKind, NodeRecord, ReplicaRecord, Revision, StoredTransition,
+    Change, ChangeRecord, Event, EventKind, FleetIdentity, NodeRecord, ReplicaRecord, Revision,
+    StoredTransition,
 };
 use redb::{ReadableTable, WriteTransaction};
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub(super) enum Operation {
     Node(Box<NodeRecord>),
     Transitions(Name, Vec<TransitionRecord>),
     Replica(ReplicaRecord),
+    RaiseEpoch,
 }
 
 /// The record of a commit that changed something.
@@ -80,6 +82,7 @@ impl Operation {
                 let what = EventKind::Replica(record.clone());
                 events.push((Event { revision: Revision(*revision), what }, weight));
             }
+            Self::RaiseEpoch => raise_epoch(transaction, revision)?,
             Self::Transitions(node, records) => {
                 append(node, records, transaction, revision, events)?;
             }
@@ -99,6 +102,24 @@ fn put(
     let bytes = tables::stamped(*revision, value).map_err(Trouble::Store)?;
     transaction.open_table(table)?.insert(name, bytes.as_slice())?;
     Ok(bytes.len())
+}
+
+/// A write like any other, so it has a revision; nobody watches it.
+fn raise_epoch(transaction: &WriteTransaction, revision: &mut u64) -> Result<(), Trouble> {
+    let mut meta = transaction.open_table(tables::META)?;
+    let fleet = {
+        let missing = || StoreError::corrupt("the fleet's identity", "missing");
+        let stored = meta.get(tables::FLEET)?.ok_or_else(missing).map_err(Trouble::Store)?;
+        let fleet = tables::plain("the fleet's identity", stored.value());
+        fleet.map_err(Trouble::Store)?
+    };
+    let FleetIdentity { id, epoch } = fleet;
+    let fleet = FleetIdentity { id, epoch: epoch + 1 };
+    let bytes = serde_json::to_vec(&fleet)
+        .map_err(|error| Trouble::Store(StoreError::failed("encode", error)))?;
+    meta.insert(tables::FLEET, bytes.as_slice())?;
+    *revision += 1;
+    Ok(())
 }
 
 fn put_facts(

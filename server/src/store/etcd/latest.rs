@@ -30,6 +30,24 @@ impl Etcd {
         Ok(new)
     }
 
+    /// Sent again when the answer is lost: what is there then is one more already.
+    pub(super) async fn raise_epoch(&self) -> Result<FleetIdentity, Trouble> {
+        let key = self.layout.key("fleet");
+        let FleetIdentity { id, epoch } = self.identity().await?;
+        let old = FleetIdentity { id: id.clone(), epoch };
+        let new = FleetIdentity { id, epoch: epoch + 1 };
+        let txn = Txn::new()
+            .when([Compare::value(key.as_str(), CompareOp::Equal, encode(&old)?)])
+            .and_then([TxnOp::put(key.as_str(), encode(&new)?, None)]);
+        self.txn(txn).await?;
+        let found = self.identity().await?;
+        if found == new {
+            return Ok(new);
+        }
+        let why = format!("epoch {} of fleet {} is there now", found.epoch, found.id);
+        Err(StoreError::failed("raise the epoch", why).into())
+    }
+
     /// The record that a key under `live/node/` holds; `None` when a newer one replaced it
     /// while its blob was read.
     pub(super) async fn node_record(&self, kv: &KeyValue) -> Result<Option<NodeRecord>, Trouble> {

@@ -145,6 +145,10 @@ impl Store for EtcdStore {
         Ok(self.etcd.identity().await?)
     }
 
+    async fn raise_epoch(&self) -> Result<FleetIdentity, StoreError> {
+        Ok(self.etcd.raise_epoch().await?)
+    }
+
     async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         for _ in 1..TRIES {
             match self.read_snapshot().await {
