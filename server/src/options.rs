@@ -12,9 +12,11 @@ use std::path::PathBuf;
 #[command(
     name = "vipfleet-server",
     version,
-    after_help = "Examples:\n  vipfleet-server\n  vipfleet-server --listen 10.0.0.5:7700 \
-                  --insecure --store etcd:http://10.0.0.5:2379,http://10.0.0.6:2379\n  vipfleet-server \
-                  raise-epoch --store etcd:http://10.0.0.5:2379"
+    after_help = "Examples:
+  vipfleet-server
+  vipfleet-server --listen 10.0.0.5:7700 --insecure \\
+      --store etcd:http://10.0.0.5:2379,http://10.0.0.6:2379
+  vipfleet-server raise-epoch --store etcd:http://10.0.0.5:2379"
 )]
 pub struct Options {
     /// Address to serve on. Port 0 takes a free one, which the ready line names.
