@@ -103,7 +103,7 @@ impl Line for Silent {
         let found = clients.finish();
         let gaps = found.warm.gaps.iter().copied();
         let longest: Option<Gap> = gaps.max_by_key(|gap| gap.length);
-        let gap = longest.expect("a host that is gone answers nothing");
+        let gap = longest.expect("n1 had the VIP: its end is a gap");
         let answered = found.began + gap.start + gap.length;
         assert!(answered < ended, "the client never reached the peer: {}", found.warm);
         let heard = adverts.heard();
