@@ -81,7 +81,11 @@ impl Router {
             return Preempting::Never;
         }
         if self.leads() {
-            return Preempting::AtOnce(Rank::FIRST);
+            // Another's last advert says nothing of the one that serves.
+            return match backup.master.is_some_and(|master| master.address == source) {
+                true => Preempting::AtOnce(Rank::FIRST),
+                false => Preempting::ByTimer,
+            };
         }
         // RFC 9568 §6.1: the owner preempts whatever Preempt_Mode says.
         if self.config.preemption == Preemption::NoPreempt && !self.config.priority.is_owner() {
