@@ -20,6 +20,7 @@ mod segment;
 mod sharing;
 mod sync_group;
 mod track;
+mod virtual_mac;
 
 use crate::definition::{Definition, Definitions, Key};
 use crate::finding::{Findings, Severity};

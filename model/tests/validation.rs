@@ -79,7 +79,17 @@ const INSTANCE_ROWS: &[Row] = &[
     ),
     ("garp-repeat", Error, &[("version: 2", "version: 2\n  garp: {repeat: 0}")]),
     ("garp-refresh", Error, &[("version: 2", "version: 2\n  garp: {refresh: 10ms}")]),
-    ("not-supported-yet", Error, &[("version: 2", "version: 2\n  virtualMac: true")]),
+    ("virtual-mac", Warning, &[("version: 2", "version: 2\n  virtualMac: true")]),
+    (
+        "virtual-mac-unicast",
+        Warning,
+        &[("version: 2", "version: 2\n  virtualMac: true\n  transport: unicast")],
+    ),
+    (
+        "virtual-mac-election",
+        Error,
+        &[("virtualAddresses: [192.168.248.120]", "electionOnly: ipv4\n  virtualMac: true")],
+    ),
     ("no-virtual-address", Error, &[("[192.168.248.120]", "[]")]),
     ("mixed-families", Error, &[("[192.168.248.120]", "[192.168.248.120, 2001:db8::1]")]),
     ("ipv6-version", Error, &[("[192.168.248.120]", "[2001:db8::1]")]),

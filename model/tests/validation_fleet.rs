@@ -111,6 +111,28 @@ fn one_id_on_two_segments_is_sound_until_their_hosts_say_they_share_a_subnet() {
 }
 
 #[test]
+fn two_virtual_macs_of_one_id_on_one_host_would_need_one_device_twice() {
+    let text = |mac: &str| {
+        let instance = |name: &str, interface: &str, vip: &str, mac: &str| {
+            format!(
+                "kind: Instance\nname: {name}\nspec:\n  virtualRouterId: 7\n  \
+                 virtualAddresses: [{vip}]\n  virtualMac: {mac}\n  members:\n    \
+                 - {{node: n1, interface: {interface}, priority: 100}}\n"
+            )
+        };
+        let first = instance("a", "eth0", "10.0.0.10", "true");
+        format!("{first}---\n{}", instance("b", "eth1", "10.0.1.10", mac))
+    };
+    let errors = |text: &str| {
+        let findings = input(text);
+        let errors = findings.iter().filter(|it| it.severity == Error);
+        errors.map(|it| it.rule.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(errors(&text("true")), ["shared-virtual-mac"]);
+    assert_eq!(errors(&text("false")), Vec::<String>::new());
+}
+
+#[test]
 fn an_address_of_two_instances_is_an_error_on_one_segment_and_a_warning_elsewhere() {
     let near =
         instances(&[("a", 7, "10.0.0.10", &["n1", "n2"]), ("b", 8, "10.0.0.10", &["n1", "n2"])]);

@@ -4,6 +4,7 @@
 //! the next step of every dirty place. A lost message delays a step until the next resync.
 
 use super::address::Seen;
+use super::device::Devices;
 use super::echo::Echoes;
 use super::error::{Fault, NetError};
 use super::event::{Event, EventSender};
@@ -67,6 +68,8 @@ pub(super) struct Actor {
     pub(super) due: BTreeSet<(Time, Place)>,
     /// Routes and rules that follow.
     pub(super) book: Book,
+    /// Of virtual MACs.
+    pub(super) devices: Devices,
     /// Whether something waits for a fresh heartbeat.
     pub(super) waits_for_heart: bool,
     /// Whether the ledger on disk is behind.
@@ -118,6 +121,7 @@ impl Actor {
             touched: BTreeSet::new(),
             due: BTreeSet::new(),
             book: Book::default(),
+            devices: Devices::default(),
             waits_for_heart: false,
             unwritten: true,
             resync_wanted: false,
@@ -225,12 +229,16 @@ impl Actor {
             self.told.get_or_insert_default();
             self.links_changed = true;
         }
-        self.reconciled |= batch.once.reconcile;
+        if batch.once.reconcile {
+            self.reconciled = true;
+            self.devices.touch();
+        }
         self.sweep_wanted |= batch.once.reconcile;
         if self.resync_wanted || clock::now() >= self.next_resync {
             self.next_resync = clock::now() + RESYNC;
             self.resync().await;
         }
+        self.make_devices().await;
         if wished || self.links_changed || self.resync_wanted {
             self.record();
         }
@@ -242,6 +250,7 @@ impl Actor {
         if self.reconciled && std::mem::take(&mut self.sweep_wanted) {
             self.sweep().await;
         }
+        self.rest_devices().await;
         self.tell();
         let again = more_to_release || more_to_renew || self.resync_wanted;
         if again || self.inbox.has_post() { Turn::Again } else { Turn::Wait }
@@ -287,6 +296,7 @@ impl Actor {
             addresses: owned.map(|(place, _)| entry(place)).collect(),
             settings: self.settings.borrowed().cloned().collect(),
             routing: self.book.held().collect(),
+            devices: self.devices.ours().collect(),
         }
     }
 
@@ -299,7 +309,9 @@ impl Actor {
         let now = clock::now();
         let retries = self.dirty.iter().filter_map(|place| self.holdings.get(place)?.not_before);
         let renewal = self.due.first().map(|(time, _)| *time);
-        let routing = self.book.next_try().into_iter().chain(self.routes_end());
+        let devices = self.devices.next_try();
+        let routing =
+            devices.into_iter().chain(self.book.next_try()).into_iter().chain(self.routes_end());
         let others = [self.next_resync].into_iter().chain(self.awaited.next()).chain(routing);
         let next = retries.chain(renewal).chain(others).min().unwrap_or(now);
         // A renewal that waits for a heartbeat is due already and must not make the loop spin.
@@ -308,7 +320,7 @@ impl Actor {
 
     /// What the kernel shows at a place.
     pub(super) fn ground(&self, place: &Place) -> Ground {
-        let Some(index) = self.mirror.index_of(&place.interface) else {
+        let Some(index) = self.index_at(&place.interface) else {
             return Ground::default();
         };
         let ip = place.address.addr();
@@ -319,6 +331,12 @@ impl Actor {
             foreign: self.mirror.entries(index, ip).any(|seen| !self.is_own(seen)),
             leftover: !held && at_place.is_some_and(|seen| self.is_leftover(seen)),
         }
+    }
+
+    /// Where addresses of an interface go. On a device of a virtual MAC only while it is as it
+    /// should be.
+    fn index_at(&self, interface: &str) -> Option<u32> {
+        self.devices.index_of(interface).unwrap_or_else(|| self.mirror.index_of(interface))
     }
 
     /// Whether an address is ours, held or left over: not the host's own.

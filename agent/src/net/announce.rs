@@ -1,11 +1,13 @@
-//! Gratuitous ARP and unsolicited neighbour advertisements over AF_PACKET. Called by the VRRP
-//! thread, never waits. When and how often to announce is the engine's business.
+//! Gratuitous ARP, unsolicited neighbour advertisements, and adverts that leave with a virtual MAC,
+//! over AF_PACKET. Called by the VRRP thread, never waits. When and how often to announce is the
+//! engine's business.
 
+use super::advert::Header;
 use super::neighbour::Role;
 use super::{arp, neighbour};
 use nix::libc;
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::size_of;
 use std::net::IpAddr;
 
@@ -46,6 +48,23 @@ impl Announcer {
                 self.socket.send_to(&neighbour::announcement(mac, address, role), &to)?;
             }
         }
+        Ok(())
+    }
+
+    /// Sends one multicast advert out of the interface `index` with `mac` as its source: the
+    /// virtual router's, which a device need not be up for.
+    pub fn transmit(
+        &self,
+        index: u32,
+        mac: [u8; 6],
+        (source, group): (IpAddr, IpAddr),
+        message: &[u8],
+    ) -> io::Result<()> {
+        let header = Header::new(mac, source, group, message.len());
+        let header = header.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let to = link_layer(index, header.ether_type, header.to)?;
+        let frame = [IoSlice::new(header.as_bytes()), IoSlice::new(message)];
+        self.socket.send_to_vectored(&frame, &to)?;
         Ok(())
     }
 }

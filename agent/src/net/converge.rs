@@ -191,6 +191,7 @@ impl Actor {
                 }
                 self.held.remove(&(index, place.address));
                 self.mirror.remove_address(index, place.address);
+                self.devices.touch();
                 // Routes from the address went with it, without a word.
                 self.book.reread = true;
                 // What the kernel did to the secondaries of a primary, we were not told.

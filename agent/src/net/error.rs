@@ -1,5 +1,6 @@
 //! What the kernel refused, where, and what an operator can do about it.
 
+use super::device::Device;
 use rustix::io::Errno;
 use std::fmt;
 use std::io;
@@ -71,7 +72,7 @@ impl Fault {
     }
 
     /// A setting below `/proc/sys` that cannot be read or written.
-    pub(super) fn setting(interface: &str, key: &str, error: &io::Error) -> Self {
+    pub(super) fn setting(name: &str, error: &io::Error) -> Self {
         let remedy = match error.kind() {
             io::ErrorKind::PermissionDenied => "give the agent CAP_NET_ADMIN",
             io::ErrorKind::ReadOnlyFilesystem => {
@@ -79,8 +80,38 @@ impl Fault {
             }
             _ => "see that the interface exists and /proc/sys is mounted",
         };
-        let what = format!("set net.ipv4.conf.{interface}.{key}");
-        Self { what, error: error.to_string(), remedy }
+        Self { what: format!("set {name}"), error: error.to_string(), remedy }
+    }
+
+    /// The device of a virtual MAC cannot be made.
+    pub(super) fn device(device: &Device, error: Errno) -> Self {
+        let remedy = match error {
+            Errno::OPNOTSUPP => "load the kernel's macvlan module, or leave out virtualMac",
+            Errno::INVAL | Errno::BUSY => {
+                "virtualMac needs an Ethernet interface that is no port of a bridge or bond"
+            }
+            Errno::PERM => "give the agent CAP_NET_ADMIN (AmbientCapabilities= in its unit)",
+            _ => "the agent keeps trying",
+        };
+        Self { what: format!("make {device}"), error: error.to_string(), remedy }
+    }
+
+    /// Its name is taken.
+    pub(super) fn device_of_others(device: &Device) -> Self {
+        Self {
+            what: format!("make {device}"),
+            error: "there is an interface of that name, and the agent did not make it".to_owned(),
+            remedy: "stop what made it (keepalived with use_vmac?) or remove it with ip link del",
+        }
+    }
+
+    /// Another instance of this host has it on another interface.
+    pub(super) fn device_elsewhere(device: &Device, other: &Device) -> Self {
+        Self {
+            what: format!("make {device}"),
+            error: format!("it is on {}", other.parent),
+            remedy: "give one of the instances another virtual router ID",
+        }
     }
 
     /// The ledger on disk.

@@ -47,7 +47,9 @@ pub enum Event {
     /// Virtual routes and rules that a serving instance lacks, whenever the list changes: each
     /// with the reason.
     Routing { instance: Name, missing: Vec<String> },
-    /// A virtual route or rule had gone and was put back.
+    /// What keeps the device of an instance's virtual MAC from being there, or that nothing does.
+    Device { instance: Name, obstacle: Option<String> },
+    /// A virtual route or rule, or a device, had gone and was put back.
     Restored { instance: Name, what: String },
     /// Once, at the start: what a former incarnation left in the kernel. Desired in time it is
     /// taken over without interruption; else it goes at [`super::Request::Reconcile`].
@@ -107,6 +109,15 @@ pub struct InterfaceState {
     pub ipv6: Ipv6State,
     /// The host's own setting of `promote_secondaries`, of this interface or of all.
     pub promote_secondaries: bool,
+    pub origin: Origin,
+}
+
+/// Whose an interface is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Host,
+    /// The device of a virtual MAC, made by this agent.
+    Agent,
 }
 
 /// What an event is about: a later one about the same thing replaces an unread one.
@@ -118,6 +129,7 @@ enum Subject {
     LeaseExpired(Name, IpAddr),
     Drift(Name, IpAddr, Drift),
     Routing(Name),
+    Device(Name),
     Restored(Name, String),
     Owned,
     Failed(Name, Option<IpAddr>),
@@ -139,6 +151,7 @@ impl Event {
                 Subject::Drift(instance.clone(), *address, *what)
             }
             Self::Routing { instance, .. } => Subject::Routing(instance.clone()),
+            Self::Device { instance, .. } => Subject::Device(instance.clone()),
             Self::Restored { instance, what } => Subject::Restored(instance.clone(), what.clone()),
             Self::Owned(_) => Subject::Owned,
             Self::Failed { instance, address, .. } => Subject::Failed(instance.clone(), *address),

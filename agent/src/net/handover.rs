@@ -25,7 +25,7 @@ impl Actor {
             }
             // ARP is IPv4's; neighbour discovery answers for addresses only, never for routes.
             let quiet =
-                place.address.addr().is_ipv6() || self.borrow(place, index, &Key::SILENCE).await;
+                place.address.addr().is_ipv6() || self.borrow_at(place, index, &Key::SILENCE).await;
             if quiet {
                 silent.insert(index);
             }
@@ -40,34 +40,42 @@ impl Actor {
         let alone = address.prefix_len() == address.max_prefix_len();
         alone
             || address.addr().is_ipv6()
-            || self.borrow(place, index, &[Key::PromoteSecondaries]).await
+            || self.borrow_at(place, index, &[Key::PromoteSecondaries]).await
+    }
+
+    async fn borrow_at(&mut self, place: &Place, index: u32, keys: &[Key]) -> bool {
+        let borrowed = self.borrow(index, &place.interface, keys).await;
+        borrowed.map_err(|fault| self.fail(place, fault)).is_ok()
     }
 
     /// Raises settings, written to the ledger first so that a crash is repaired.
-    async fn borrow(&mut self, place: &Place, index: u32, keys: &[Key]) -> bool {
+    pub(super) async fn borrow(
+        &mut self,
+        index: u32,
+        interface: &str,
+        keys: &[Key],
+    ) -> Result<(), Fault> {
         if keys.iter().all(|key| self.settings.is_raised(index, *key)) {
-            return true;
+            return Ok(());
         }
+        let refused = |key: Key| {
+            move |error: std::io::Error| Fault::setting(&key.path_name(interface), &error)
+        };
         for key in keys {
-            if let Err(error) = self.settings.note(index, &place.interface, *key) {
-                self.setting_refused(place, *key, &error);
-                return false;
-            }
+            self.settings.note(index, interface, *key).map_err(refused(*key))?;
         }
+        self.write_ledger().await;
+        for key in keys {
+            self.settings.raise(index, *key).map_err(refused(*key))?;
+        }
+        Ok(())
+    }
+
+    /// What is about to be done is known to the next incarnation, unless the disk is too slow.
+    pub(super) async fn write_ledger(&mut self) {
         let ledger = self.ledger();
         let number = self.writer.put(ledger);
         let _ = tokio::time::timeout(LEDGER_PATIENCE, self.writer.written(number)).await;
-        for key in keys {
-            if let Err(error) = self.settings.raise(index, *key) {
-                self.setting_refused(place, *key, &error);
-                return false;
-            }
-        }
-        true
-    }
-
-    fn setting_refused(&mut self, place: &Place, key: Key, error: &std::io::Error) {
-        self.fail(place, Fault::setting(&place.interface, key.name(), error));
     }
 
     /// Puts back the settings that no address and no route needs any more.
@@ -75,7 +83,9 @@ impl Actor {
         if self.settings.is_empty() {
             return;
         }
-        let mut needed = BTreeSet::new();
+        let parents = self.parents_of_devices().into_iter();
+        let mut needed: BTreeSet<_> =
+            parents.flat_map(|index| Key::SILENCE.map(|key| (index, key))).collect();
         for (place, holding) in &self.holdings {
             let wide = place.address.prefix_len() < place.address.max_prefix_len();
             if let Some(index) = holding.route {

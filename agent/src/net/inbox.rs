@@ -137,6 +137,7 @@ mod tests {
             instance: instance.parse().unwrap(),
             serial: 1,
             interface: "eth0".into(),
+            device: None,
             addresses: Arc::new([]),
             following: Arc::default(),
             custody,

@@ -1,7 +1,8 @@
 //! Links: from netlink to what the VRRP loop is told. Pure.
 
+use super::device;
 use super::event::{Event, InterfaceState};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage, MacVlanMode};
 use std::collections::BTreeMap;
 
 /// A network interface as the kernel shows it.
@@ -12,6 +13,12 @@ pub(super) struct Link {
     pub(super) mac: Option<[u8; 6]>,
     pub(super) mtu: u32,
     pub(super) running: bool,
+    /// Administratively up.
+    pub(super) up: bool,
+    /// The interface that it is made on.
+    pub(super) parent: Option<u32>,
+    /// How, if it is a macvlan.
+    pub(super) macvlan: Option<MacVlanMode>,
 }
 
 impl Link {
@@ -19,11 +26,14 @@ impl Link {
     pub(super) fn from_message(message: &LinkMessage) -> Option<Self> {
         let flags = message.header.flags;
         let (mut name, mut mac, mut mtu) = (None, None, 0);
+        let (mut parent, mut macvlan) = (None, None);
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(it) => name = Some(it.clone()),
                 LinkAttribute::Address(it) => mac = <[u8; 6]>::try_from(it.as_slice()).ok(),
                 LinkAttribute::Mtu(it) => mtu = *it,
+                LinkAttribute::Link(it) => parent = Some(*it),
+                LinkAttribute::LinkInfo(it) => macvlan = device::macvlan_mode(it),
                 _ => {}
             }
         }
@@ -34,6 +44,9 @@ impl Link {
             mtu,
             // IFF_RUNNING is the operational state (RFC 2863), carrier included (netdevice(7)).
             running: flags.contains(LinkFlags::Up | LinkFlags::Running),
+            up: flags.contains(LinkFlags::Up),
+            parent,
+            macvlan,
         })
     }
 }
@@ -59,7 +72,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::Ipv6State;
+    use crate::net::{Ipv6State, Origin};
 
     fn state(name: &str, index: u32, running: bool) -> InterfaceState {
         InterfaceState {
@@ -71,6 +84,7 @@ mod tests {
             addresses: Vec::new(),
             ipv6: Ipv6State::default(),
             promote_secondaries: false,
+            origin: Origin::Host,
         }
     }
 

@@ -4,6 +4,7 @@
 //! holds up a lease. Not synced: what must survive is a crash of the agent, not of the machine,
 //! which leaves nothing in the kernel (the boot id tells the two apart).
 
+use super::device::Device;
 use super::routing::Remembered;
 use super::sysctl::Borrowed;
 use ipnet::IpNet;
@@ -26,6 +27,8 @@ pub(super) struct Ledger {
     pub(super) settings: Vec<Borrowed>,
     #[serde(default)]
     pub(super) routing: Vec<Remembered>,
+    #[serde(default)]
+    pub(super) devices: Vec<Device>,
 }
 
 /// One address that we added, or route that we made.
@@ -180,6 +183,7 @@ mod tests {
             }],
             settings: vec![Borrowed { interface: "eth0".into(), key: Key::ArpIgnore, was: 0 }],
             routing: Vec::new(),
+            devices: Vec::new(),
         }
     }
 

@@ -11,10 +11,12 @@
 
 mod actor;
 pub(crate) mod address;
+mod advert;
 pub mod announce;
 pub mod arp;
 pub mod clock;
 mod converge;
+mod device;
 mod echo;
 mod error;
 pub mod event;
@@ -47,8 +49,9 @@ mod wish;
 
 pub use announce::Announcer;
 pub use clock::SuspendWatch;
+pub use device::Device;
 pub use error::{Fault, NetError};
-pub use event::{Drift, Event, Events, InterfaceState, Leftover};
+pub use event::{Drift, Event, Events, InterfaceState, Leftover, Origin};
 pub use heartbeat::Heartbeat;
 pub use ipv6::Ipv6State;
 pub use lease::LeaseTerms;

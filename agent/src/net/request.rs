@@ -1,5 +1,6 @@
 //! What the VRRP thread asks of the net thread.
 
+use super::device::Device;
 use super::lease::LeaseTerms;
 use super::routing::Following;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub struct Desire {
     pub serial: u64,
     /// Where addresses without a `dev` of their own sit.
     pub interface: String,
+    /// To be made for it, and up while it serves.
+    pub device: Option<Device>,
     pub addresses: Arc<[VirtualAddress]>,
     /// Routes and rules that are there while the addresses are served.
     pub following: Arc<Following>,

@@ -26,9 +26,9 @@ pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// IANA's protocol number of VRRP (RFC 9568 §5.1.1.4).
 const PROTOCOL: i32 = 112;
 /// TTL or hop limit (RFC 9568 §5.1.1.3 and §5.1.2.3).
-const TTL: u32 = 255;
+pub(super) const TTL: u32 = 255;
 /// Internetwork control, as keepalived and routers mark their adverts.
-const TRAFFIC_CLASS: u32 = 0xc0;
+pub(super) const TRAFFIC_CLASS: u32 = 0xc0;
 /// Control traffic, ahead of everything in the default queueing discipline (tc-prio(8)).
 const PRIORITY: i32 = 7;
 /// The most that needs no CAP_NET_ADMIN (socket(7)).

@@ -32,10 +32,12 @@ impl Actor {
         self.remove_routes().await.map_err(fail("routes"))?;
         self.read_routing().await.map_err(fail("routes and rules"))?;
         // Only now: with a route still there, ARP would be answered from here.
+        let mut former = std::mem::take(&mut self.former);
+        self.adopt_devices(&mut former);
+        self.former = former;
         for borrowed in std::mem::take(&mut self.former.settings) {
             if let Err(error) = borrowed.put_back() {
-                let name = borrowed.key.name();
-                let fault = Fault::setting(&borrowed.interface, name, &error);
+                let fault = Fault::setting(&borrowed.key.path_name(&borrowed.interface), &error);
                 self.events.send(Event::Warning(fault));
             }
         }

@@ -31,6 +31,11 @@ impl Key {
         }
     }
 
+    /// As sysctl(8) names it.
+    pub(super) fn path_name(self, interface: &str) -> String {
+        format!("net.ipv4.conf.{interface}.{}", self.name())
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::ArpIgnore => "arp_ignore",
@@ -84,6 +89,11 @@ impl Settings {
         let borrowed = (was < key.wanted()).then_some(Borrowed { interface, key, was });
         self.borrowed.insert((index, key), borrowed);
         Ok(())
+    }
+
+    /// Takes over what a former incarnation raised and whose need goes on.
+    pub(super) fn adopt(&mut self, index: u32, borrowed: Borrowed) {
+        self.borrowed.insert((index, borrowed.key), Some(borrowed));
     }
 
     /// Raises what was noted.

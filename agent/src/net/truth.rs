@@ -76,6 +76,7 @@ impl Actor {
             self.dirty.insert(place.clone());
         }
         while self.release().await {}
+        self.remove_devices().await;
         self.put_settings_back();
         let stale = self.mirror.addresses().filter(|seen| self.is_leftover(seen));
         let delete = stale.map(|seen| {

@@ -3,7 +3,7 @@
 use super::actor::{Actor, RETRY};
 use super::address::{self, Seen};
 use super::clock;
-use super::event::{Drift, InterfaceState};
+use super::event::{Drift, InterfaceState, Origin};
 use super::interface::Link;
 use super::ipv6::{self, Ipv6State};
 use super::lease::Lease;
@@ -70,10 +70,11 @@ impl Actor {
         seen.is_marked_lease() || (!self.marks && seen.valid.is_some())
     }
 
-    fn link_is(&mut self, link: Link) {
+    pub(super) fn link_is(&mut self, link: Link) {
         let (index, name) = (link.index, link.name.clone());
         let former = self.mirror.link(index).map(|link| link.name.clone());
         self.mirror.put_link(link);
+        self.devices.touch();
         if former.as_ref() == Some(&name) {
             return;
         }
@@ -84,9 +85,11 @@ impl Actor {
         }
     }
 
-    fn link_went(&mut self, index: u32) {
-        let name = self.mirror.link(index).map(|link| link.name.clone());
+    pub(super) fn link_went(&mut self, index: u32) {
+        let link = self.mirror.link(index).cloned();
         self.mirror.remove_link(index);
+        link.iter().for_each(|link| self.devices.lose(link));
+        let name = link.map(|link| link.name);
         let on_it = |(of, _): &&(u32, _)| *of == index;
         let held: Vec<_> = self.held.keys().filter(on_it).copied().collect();
         for (index, address) in held {
@@ -104,7 +107,7 @@ impl Actor {
         }
     }
 
-    fn touch_interface(&mut self, name: &str) {
+    pub(super) fn touch_interface(&mut self, name: &str) {
         let on_it = self.holdings.keys().filter(|place| &*place.interface == name);
         let places: Vec<_> = on_it.cloned().collect();
         places.iter().for_each(|place| self.touch(place));
@@ -167,6 +170,7 @@ impl Actor {
             }
         }
         self.unwritten = true;
+        self.devices.touch();
         self.touch(&place);
         Some(place)
     }
@@ -190,6 +194,7 @@ impl Actor {
             Ok(()) => {
                 self.resync_wanted = false;
                 self.book.reread = true;
+                self.devices.recheck(&self.mirror);
                 (self.links_changed, self.sweep_wanted) = (true, true);
             }
             Err(error) => {
@@ -270,6 +275,7 @@ impl Actor {
             }
             self.mirror.remove_address(index, address);
             self.touch_address(index, address.addr());
+            self.devices.touch();
         }
         self.sweep_routing().await;
     }
@@ -287,6 +293,7 @@ impl Actor {
                 running: link.running,
                 addresses: ipv6::usable(&own),
                 ipv6: Ipv6State::of(&link.name, &own),
+                origin: if self.devices.owns(link.index) { Origin::Agent } else { Origin::Host },
                 promote_secondaries: sysctl::promotes_secondaries(&link.name, &self.settings),
             }
         };

@@ -11,6 +11,10 @@ impl Actor {
     /// Replaces an instance's wish, or forgets it.
     pub(super) fn take_wish(&mut self, name: Name, wish: Option<Desire>) {
         let former = self.instances.remove(&name);
+        let devices = [former.as_ref().map(|it| &it.desire), wish.as_ref()];
+        if devices.into_iter().flatten().any(|it| it.device.is_some()) {
+            self.devices.stale = true;
+        }
         for place in former.iter().flat_map(|it| &it.places) {
             if let Some(holding) = self.holdings.get_mut(place) {
                 holding.wants.remove(&name);

@@ -183,6 +183,7 @@ impl EventLoop {
         let posted = instance.kernel.desired;
         let lease = instance.router.master_down_interval();
         let same_holdings = instance.prepared.addresses == wanted.addresses
+            && instance.prepared.device == wanted.device
             && instance.prepared.following == wanted.following;
         let returning = std::mem::replace(&mut instance.leaving, Leaving::No) != Leaving::No;
         let config = Box::new(wanted.config.clone());

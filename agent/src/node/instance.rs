@@ -50,6 +50,8 @@ pub(super) struct Kernel {
     pub(super) custody: Option<Custody>,
     pub(super) addresses: Vec<AddressReport>,
     pub(super) settled: bool,
+    /// What keeps the device of its virtual MAC from being there.
+    pub(super) obstacle: Option<String>,
     /// Routes and rules that should be there and are not, with the reason.
     pub(super) missing: Vec<String>,
 }
@@ -94,6 +96,14 @@ impl Instance {
         &self.prepared.assigned.interface
     }
 
+    /// Where addresses without an interface of their own sit.
+    pub(super) fn home(&self) -> String {
+        match &self.prepared.device {
+            Some(device) => device.name(),
+            None => self.interface().to_owned(),
+        }
+    }
+
     pub(super) fn family(&self) -> Family {
         self.prepared.config.family
     }
@@ -106,7 +116,8 @@ impl Instance {
         Desire {
             instance: self.name().clone(),
             serial,
-            interface: self.interface().to_owned(),
+            interface: self.home(),
+            device: self.prepared.device.clone(),
             addresses: self.prepared.addresses.clone(),
             following: self.prepared.following.clone(),
             custody,

@@ -100,6 +100,13 @@ impl EventLoop {
                     instance.kernel.missing = missing;
                 }
             }
+            Event::Device { instance: name, obstacle } => {
+                let Some(instance) = self.instances.get_mut(&name) else { return };
+                instance.kernel.obstacle = obstacle;
+                if instance.running {
+                    self.refresh(&name);
+                }
+            }
             Event::Restored { instance, what } => {
                 self.warn(instance, format!("{what} was gone; put back"));
             }
@@ -213,7 +220,8 @@ impl EventLoop {
         self.routes_stale |= !instance.running || instance.socket != socket;
         instance.socket = socket;
         let source = self.lan.source(&instance.prepared);
-        let obstacle = self.lan.obstacle(&instance.prepared);
+        let of_device = instance.kernel.obstacle.clone();
+        let obstacle = self.lan.obstacle(&instance.prepared).or(of_device);
         let assigned = &instance.prepared.assigned;
         let offset = assigned.priority_offset;
         let mut fitness = health(obstacle, offset, &assigned.track, &self.checks);

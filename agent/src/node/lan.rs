@@ -3,7 +3,7 @@
 
 use super::prepare::PreparedInstance;
 use super::source;
-use crate::net::{Announcer, InterfaceState, VrrpSocket};
+use crate::net::{Announcer, Device, InterfaceState, Origin, VrrpSocket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -148,10 +148,29 @@ impl Lan {
         socket.send(source, destination, message)
     }
 
-    /// Announces one address on an interface.
-    pub(super) fn announce(&self, interface: &str, address: IpAddr) -> io::Result<()> {
+    /// Sends one multicast advert from `source` with the virtual MAC of a device.
+    pub(super) fn transmit(
+        &self,
+        device: &Device,
+        source: IpAddr,
+        message: &[u8],
+    ) -> io::Result<()> {
+        let state = self.interfaces.get(&device.parent);
+        let index = state.map(|state| state.index).ok_or(io::ErrorKind::NotConnected)?;
+        self.announcer.transmit(index, device.mac(), (source, group(device.family)), message)
+    }
+
+    /// Announces one address on an interface, with the interface's own MAC or that of a device.
+    pub(super) fn announce(
+        &self,
+        interface: &str,
+        address: IpAddr,
+        device: Option<&Device>,
+    ) -> io::Result<()> {
         let state = self.interfaces.get(interface);
-        let found = state.and_then(|state| Some((state.index, state.mac?, state.ipv6.role)));
+        let virtual_mac = device.map(Device::mac);
+        let found = state
+            .and_then(|state| Some((state.index, virtual_mac.or(state.mac)?, state.ipv6.role)));
         // Links without an Ethernet address have neither ARP nor neighbour discovery.
         let Some((index, mac, role)) = found else { return Ok(()) };
         self.announcer.announce(index, mac, address, role)
@@ -162,9 +181,10 @@ impl Lan {
         source::of(self.interfaces.get(&instance.assigned.interface)?, instance)
     }
 
-    /// What the server should know of this node. Loopback is no LAN.
+    /// What the server should know of this node. Loopback is no LAN, a device of ours no news.
     pub(super) fn facts(&self, node: &Name) -> NodeFacts {
-        let lan = self.interfaces.values().filter(|state| state.name != "lo");
+        let of_host = |state: &&InterfaceState| state.origin == Origin::Host;
+        let lan = self.interfaces.values().filter(|state| state.name != "lo").filter(of_host);
         let interfaces = lan.map(|state| InterfaceFacts {
             name: state.name.clone(),
             addresses: state.addresses.clone(),

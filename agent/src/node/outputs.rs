@@ -142,7 +142,12 @@ fn transmit(instance: &mut Instance, lan: &Lan, transmission: Transmission, mess
     instance.tell_time_of_day();
     let mut send = |destination: IpAddr| {
         instance.router.encode(transmission, source, destination, message);
-        match lan.send(key, source, destination, message) {
+        // Over unicast the kernel finds the way, and the interface's own MAC goes with it.
+        let sent = match &instance.prepared.device {
+            Some(device) if destination.is_multicast() => lan.transmit(device, source, message),
+            _ => lan.send(key, source, destination, message),
+        };
+        match sent {
             Ok(()) => instance.counters.sent += 1,
             Err(error) => {
                 let instance = &instance.prepared.assigned.name;
@@ -161,9 +166,12 @@ fn transmit(instance: &mut Instance, lan: &Lan, transmission: Transmission, mess
 fn announce(instance: &Instance, lan: &Lan) {
     for address in instance.prepared.addresses.iter() {
         let own = address.dev.as_deref().unwrap_or(instance.interface());
+        // Addresses with an interface of their own are not on the device.
+        let home = instance.prepared.device.as_ref().filter(|_| address.dev.is_none());
         let elsewhere = instance.prepared.assigned.garp.interfaces.iter().map(String::as_str);
         for interface in std::iter::once(own).chain(elsewhere.filter(|it| *it != own)) {
-            if let Err(error) = lan.announce(interface, address.ip()) {
+            let device = home.filter(|_| interface == instance.interface());
+            if let Err(error) = lan.announce(interface, address.ip(), device) {
                 let (instance, address) = (instance.name(), address.ip());
                 debug!(%instance, %address, interface, %error, "not announced");
             }

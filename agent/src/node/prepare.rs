@@ -1,7 +1,7 @@
 //! From an assignment to what the loop can run. Pure; all refusals happen here, so that applying
 //! cannot fail halfway.
 
-use crate::net::Following;
+use crate::net::{Device, Following};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub struct PreparedInstance {
     pub addresses: Arc<[VirtualAddress]>,
     /// Routes and rules that do, too.
     pub following: Arc<Following>,
+    /// The device of its virtual MAC, if it has one.
+    pub device: Option<Device>,
     /// Its sync group, if it is in one.
     pub group: Option<Arc<AssignedGroup>>,
     /// When its planned move ends by itself, on CLOCK_BOOTTIME.
@@ -76,6 +78,7 @@ pub struct Unfit {
 pub fn prepare(generation: u64, hash: String, assignment: Assignment) -> Result<Prepared, Unfit> {
     let mut instances = BTreeMap::new();
     let mut routers = BTreeMap::new();
+    let mut devices = BTreeMap::new();
     for assigned in assignment.instances {
         let name = assigned.name.clone();
         let unfit = |field: &str, reason: String| Unfit {
@@ -93,6 +96,16 @@ pub fn prepare(generation: u64, hash: String, assignment: Assignment) -> Result<
             );
             return Err(unfit("virtualRouterId", reason));
         }
+        if let Some(device) = &prepared.device
+            && let Some(other) = devices.insert(device.name(), name.clone())
+        {
+            let reason = format!(
+                "{other} has the {device} on another interface already: give one of them another \
+                 virtual router id",
+                device = device.name()
+            );
+            return Err(unfit("virtualMac", reason));
+        }
         if instances.insert(name.clone(), prepared).is_some() {
             return Err(unfit("name", "there are two instances of this name".into()));
         }
@@ -108,10 +121,6 @@ fn prepare_instance(
     assigned: AssignedInstance,
     unfit: impl Fn(&str, String) -> Unfit,
 ) -> Result<PreparedInstance, Unfit> {
-    if assigned.virtual_mac {
-        let reason = "this agent cannot give a virtual router its own MAC yet".into();
-        return Err(unfit("virtualMac", reason));
-    }
     let config =
         assigned.engine_config().map_err(|cause| unfit(cause.field(), cause.to_string()))?;
     // The engine's own guard, asked on a throw-away router.
@@ -123,7 +132,13 @@ fn prepare_instance(
         rules: assigned.virtual_rules.clone(),
         family: config.family,
     });
-    Ok(PreparedInstance { assigned, config, addresses, following, group: None, move_ends: None })
+    let device = assigned.virtual_mac.then(|| Device {
+        parent: assigned.interface.clone(),
+        vrid: config.vrid,
+        family: config.family,
+    });
+    let (group, move_ends) = (None, None);
+    Ok(PreparedInstance { assigned, config, addresses, following, device, group, move_ends })
 }
 
 /// Makes the instances of a group know each other.

@@ -9,7 +9,7 @@
 //! A member of higher priority may have preempted meanwhile, and the last advert is older than the
 //! last beat by up to an interval. Then two are MASTER until the first advert of either is heard.
 
-use crate::net::{LeaseTerms, Leftover};
+use crate::net::{Device, LeaseTerms, Leftover};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use vipfleet_model::{Name, VirtualAddress};
@@ -51,8 +51,10 @@ pub(super) fn may_resume(
     // What the lease has used up is how long ago it was renewed, at most.
     let age = |left: &Leftover| lease.valid().saturating_sub(left.remaining) + inventory.age;
     let recently = |age: Duration| inventory.silence.unwrap_or(age) < patience;
+    let device = instance.device.as_ref().map(Device::name);
+    let home = device.unwrap_or_else(|| instance.assigned.interface.clone());
     let recent = |wanted: &VirtualAddress| {
-        let interface = wanted.dev.as_deref().unwrap_or(&instance.assigned.interface);
+        let interface = wanted.dev.as_deref().unwrap_or(&home);
         let is_it =
             |left: &&Leftover| left.interface == interface && left.address == wanted.address;
         inventory.leftovers.iter().filter(is_it).any(|left| recently(age(left)))

@@ -78,10 +78,13 @@ fn an_unfit_assignment_is_refused_with_its_field_and_the_old_one_goes_on() {
     session.push_accepted(1, &owner(&["10.78.0.10"]));
     let mut unfit = owner(&["10.78.0.11"]);
     unfit.instances[0].virtual_mac = true;
+    let mut other = unfit.instances[0].clone();
+    (other.name, other.interface) = ("VI_2".parse().unwrap(), "elsewhere".into());
+    unfit.instances.push(other);
     let nack = session.push_refused(2, &unfit);
     assert_eq!(
         (nack.field_path.as_str(), nack.running_generation),
-        ("instances[VI_1].virtualMac", 1)
+        ("instances[VI_2].virtualMac", 1)
     );
     assert!(!nack.reason.is_empty());
 

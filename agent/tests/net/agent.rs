@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use vipfleet_agent::net::{
-    Desire, Event, Events, Following, Heartbeat, LeaseTerms, Net, Options, Request, clock,
+    Desire, Device, Event, Events, Following, Heartbeat, LeaseTerms, Net, Options, Request, clock,
 };
 use vipfleet_model::VirtualAddress;
-use vipfleet_vrrp::Custody;
+use vipfleet_vrrp::{Custody, Family, Vrid};
 
 /// A heart that beats on a thread of its own until it is stopped.
 struct Heart {
@@ -97,16 +97,41 @@ impl Agent {
         master_down: Duration,
         following: Following,
     ) {
-        let addresses = addresses.iter().map(|text| vip(text)).collect();
-        self.request(Request::Desire(Desire {
+        let desire = self.plain(instance, addresses, custody, master_down);
+        self.request(Request::Desire(Desire { following: Arc::new(following), ..desire }));
+    }
+
+    /// On the device of virtual router 51, for 3 s as far as others can tell.
+    pub(crate) fn desire_on_device(
+        &self,
+        instance: &str,
+        family: Family,
+        addresses: &[&str],
+        custody: Custody,
+    ) {
+        let desire = self.plain(instance, addresses, custody, Duration::from_secs(3));
+        let device = Device { parent: "eth0".into(), vrid: Vrid::new(51).unwrap(), family };
+        let interface = device.name();
+        self.request(Request::Desire(Desire { interface, device: Some(device), ..desire }));
+    }
+
+    fn plain(
+        &self,
+        instance: &str,
+        addresses: &[&str],
+        custody: Custody,
+        master_down: Duration,
+    ) -> Desire {
+        Desire {
             instance: instance.parse().unwrap(),
             serial: self.serial.fetch_add(1, Ordering::Relaxed) + 1,
             interface: "eth0".into(),
-            addresses,
-            following: Arc::new(following),
+            device: None,
+            addresses: addresses.iter().map(|text| vip(text)).collect(),
+            following: Arc::default(),
             custody,
             lease: LeaseTerms { master_down },
-        }));
+        }
     }
 
     pub(crate) fn stop_heart(&self) {

@@ -91,7 +91,12 @@ impl Pinger {
 
 /// A packet socket for ARP on `eth0` of a namespace.
 pub(crate) fn arp_socket(namespace: &Namespace) -> Socket {
-    let protocol = (libc::ETH_P_ARP as u16).to_be();
+    packet_socket(namespace, libc::ETH_P_ARP)
+}
+
+/// A packet socket for frames of one EtherType, or all, on `eth0` of a namespace.
+pub(crate) fn packet_socket(namespace: &Namespace, ether_type: i32) -> Socket {
+    let protocol = u16::try_from(ether_type).unwrap().to_be();
     let kind = Type::RAW.nonblocking();
     let open = || Socket::new(Domain::PACKET, kind, Some(Protocol::from(i32::from(protocol))));
     let socket = namespace.enter(open).unwrap();

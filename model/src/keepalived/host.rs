@@ -63,6 +63,8 @@ pub struct VrrpInstance {
     pub garp: Located<Garp>,
     /// `check_unicast_src`.
     pub members_only: Located<bool>,
+    /// `use_vmac`.
+    pub virtual_mac: Located<bool>,
     /// `unicast_src_ip` or `mcast_src_ip`.
     pub source_address: Option<Located<IpAddr>>,
     /// Not empty: unicast.

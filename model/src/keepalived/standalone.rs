@@ -86,7 +86,7 @@ fn assigned(
         transport,
         members_only: it.members_only.value,
         garp: it.garp.value,
-        virtual_mac: false,
+        virtual_mac: it.virtual_mac.value,
         members: members(instance),
         members_complete: false,
         source_address: it.source_address.map(|source| source.value),

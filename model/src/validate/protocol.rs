@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::hmac;
 use super::names::interface_trouble;
+use super::virtual_mac;
 use crate::assignment::PASSWORD_BYTES;
 use crate::instance::{Authentication, Checksum, Instance};
 use crate::span::Span;
@@ -33,10 +34,7 @@ pub(super) fn examine(desk: &mut Desk<'_>, spec: &Instance) {
         desk.warning("preempt-delay-unused", "spec.preemptDelay", message, remedy);
     }
     garp(desk, spec);
-    if spec.virtual_mac {
-        let message = "virtual MAC addresses are not supported yet";
-        desk.error("not-supported-yet", "spec.virtualMac", message, "leave the field out");
-    }
+    virtual_mac::examine(desk, spec);
 }
 
 fn interval(desk: &mut Desk<'_>, spec: &Instance) {

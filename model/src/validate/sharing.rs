@@ -1,4 +1,5 @@
-//! What two instances on one node must not both put into its kernel: one route, one rule.
+//! What two instances on one node must not both put into its kernel: one route, one rule, one
+//! device of a virtual MAC.
 
 use super::desk::{Basis, Noted, place};
 use crate::definition::{Definition, Definitions, Key};
@@ -37,6 +38,8 @@ enum Claim<'a> {
     Route(RouteKey),
     /// With the family, which the rule itself need not say.
     Rule(&'a VirtualRule, bool),
+    /// The device of a virtual MAC, by VRID and whether IPv6.
+    Device(u8, bool),
 }
 
 fn claims_of(spec: &Instance) -> impl Iterator<Item = (Claim<'_>, String)> {
@@ -49,6 +52,11 @@ fn claims_of(spec: &Instance) -> impl Iterator<Item = (Claim<'_>, String)> {
             let claim = Claim::Rule(rule, rule.ipv4().unwrap_or(ipv4));
             (claim, format!("spec.virtualRules[{index}]"))
         }))
+        .chain(
+            spec.virtual_mac.then(|| {
+                (Claim::Device(spec.virtual_router_id, !ipv4), "spec.virtualMac".to_owned())
+            }),
+        )
 }
 
 /// The changed one gets the finding, the other is related; both alike: the later.
@@ -70,6 +78,11 @@ fn couple(
             "shared-route",
             format!("a route to {} of table {} and metric {}", route.to, route.table, route.metric),
             "give one of them another metric or table: the kernel holds one",
+        ),
+        Claim::Device(vrid, ipv6) => (
+            "shared-virtual-mac",
+            format!("the device vrrp{}.{vrid}", if ipv6 { "6" } else { "" }),
+            "give one of them another virtual router ID: a host has one device of a name",
         ),
         Claim::Rule(..) => (
             "shared-rule",

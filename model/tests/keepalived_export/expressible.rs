@@ -281,13 +281,20 @@ fn settings(users: Users) -> impl Strategy<Value = Instance> {
         Just((false, Span::default())),
         micros(1..=1_000_000_000).prop_map(|delay| (true, delay)),
     ];
-    (hooks, garp, preempt, 2..=10u8, any::<bool>()).prop_map(
-        |(notify, (repeat, delay, refresh), (preempt, preempt_delay), down_adverts, only)| {
+    (hooks, garp, preempt, 2..=10u8, any::<[bool; 2]>()).prop_map(
+        |(
+            notify,
+            (repeat, delay, refresh),
+            (preempt, preempt_delay),
+            down_adverts,
+            [only, virtual_mac],
+        )| {
             Instance {
                 preempt,
                 preempt_delay,
                 down_adverts,
                 members_only: only,
+                virtual_mac,
                 garp: Garp { repeat, delay, refresh, interfaces: Vec::new() },
                 notify,
                 ..Instance::new(1, Vec::new(), Vec::new())

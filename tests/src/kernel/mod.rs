@@ -11,10 +11,12 @@ use serde::Deserialize;
 pub use self::watch::{AddressWatch, Change, Changed};
 use crate::lab::{Host, INTERFACE, Lab, ip};
 
+/// How the devices of virtual MACs on `ens33` are called, ours and keepalived's.
+const DEVICES: &str = "vrrp";
 /// How the kernel says "for ever" in an address lifetime.
 const FOREVER: u32 = u32::MAX;
 
-/// One address on `ens33`.
+/// One address on `ens33`, or on the device of a virtual MAC there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The address.
@@ -52,6 +54,7 @@ pub fn addresses(host: &Host) -> Vec<Address> {
 fn entries(host: &Host) -> Vec<Address> {
     #[derive(Deserialize)]
     struct Link {
+        ifname: String,
         #[serde(default)]
         addr_info: Vec<Info>,
     }
@@ -63,11 +66,12 @@ fn entries(host: &Host) -> Vec<Address> {
         label: Option<String>,
         valid_life_time: u32,
     }
-    let printed = ip::run(&["-n", host.namespace(), "-j", "address", "show", "dev", INTERFACE]);
+    let printed = ip::run(&["-n", host.namespace(), "-j", "address", "show"]);
     let links: Vec<Link> = serde_json::from_str(&printed)
         .unwrap_or_else(|error| panic!("`ip -j address` printed {printed:?}: {error}"));
     links
         .into_iter()
+        .filter(|link| link.ifname == INTERFACE || link.ifname.starts_with(DEVICES))
         .flat_map(|link| link.addr_info)
         .map(|info| Address {
             address: info.local,

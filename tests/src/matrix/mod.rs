@@ -122,7 +122,8 @@ comes back. *Green*: one owner, the right one, at rest, after the move and after
 10 ms after the moves only. Otherwise both own the VIP before and after, keepalived's log has the
 line that is shown, and ours names the disagreement. Rows without a word on preemption preempt.
 Of three hosts the first and the third run the one program, the second the other; the first two go
-in turn. keepalived with its own MAC is in `tests/tests/virtual_mac.rs`.
+in turn. A virtual MAC on keepalived alone, and what a client's neighbour table says of one, are in
+`tests/tests/virtual_mac.rs`.
 
 | | ours higher, stops | ours higher, dies | keepalived higher, stops | keepalived higher, dies |
 |---|---|---|---|---|

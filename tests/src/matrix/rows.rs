@@ -49,6 +49,18 @@ pub const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row { name: "v3, IPv6, 100 ms", family: Family::Six, ..PLAIN },
+    Row {
+        name: "v3, virtual MAC on both, 100 ms",
+        both: "version 3\n advert_int 0.1\n use_vmac",
+        ..PLAIN
+    },
+    Row {
+        name: "v3, IPv6, virtual MAC on both, 100 ms",
+        family: Family::Six,
+        both: "version 3\n advert_int 0.1\n use_vmac",
+        ..PLAIN
+    },
+    Row { name: "v3, virtual MAC on ours, 100 ms", ours: "use_vmac", ..PLAIN },
     Row { name: "nopreempt", both: "version 3\n advert_int 0.1\n nopreempt", ..NOPREEMPT },
     Row {
         name: "preempt delay",

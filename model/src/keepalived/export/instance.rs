@@ -45,6 +45,7 @@ pub(super) fn write(
     // Only the owner begins as MASTER, as with us (RFC 9568 §6.4.1).
     page.line(if instance.priority == OWNER { "state MASTER" } else { "state BACKUP" });
     page.line(format!("interface {interface}"));
+    virtual_mac(instance, page);
     page.line(format!("virtual_router_id {}", instance.virtual_router_id));
     page.line(format!("priority {}", priority(instance, desk)));
     page.line(format!("version {}", instance.version));
@@ -191,6 +192,16 @@ fn on_the_wire(password: &Secret) -> Option<&str> {
     // The file is of no use without it.
     let clear = password.reveal();
     clear.get(..clear.len().min(PASSWORD_BYTES))
+}
+
+/// keepalived sends unicast adverts of such an instance from the interface, if it is told to.
+fn virtual_mac(instance: &AssignedInstance, page: &mut Page) {
+    if instance.virtual_mac {
+        page.line("use_vmac");
+        if instance.transport == Transport::Unicast {
+            page.line("vmac_xmit_base");
+        }
+    }
 }
 
 /// A source is written only when the operator chose one: both take the interface's first address.

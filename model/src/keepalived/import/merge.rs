@@ -35,6 +35,7 @@ pub(super) fn instance(
     let preempt_delay = compare.chosen("preempt_delay", |s| own(&s.instance.preempt_delay));
     let startup_delay = compare.chosen("vrrp_startup_delay", |s| own(&s.host.startup_delay));
     let members_only = compare.chosen("check_unicast_src", |s| own(&s.instance.members_only));
+    let virtual_mac = compare.chosen("use_vmac", |s| own(&s.instance.virtual_mac));
     let garp = garp(&mut compare);
     let virtual_addresses = addresses(&mut compare, |it| &it.virtual_addresses);
     let excluded_addresses = addresses(&mut compare, |it| &it.excluded_addresses);
@@ -72,7 +73,7 @@ pub(super) fn instance(
         transport,
         members_only,
         garp,
-        virtual_mac: false,
+        virtual_mac,
         members: seats.iter().zip(tracks.drain(..)).map(member).collect(),
         track,
         notify,

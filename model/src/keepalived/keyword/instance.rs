@@ -3,10 +3,6 @@
 use super::Fate::{InForce, Lvs, NoEffect, Read, Refused};
 use super::{AGAIN, ANSWER, Keyword, MANY, TRACK_FILE, block, words};
 
-const VMAC: super::Fate = Refused(
-    "virtual MAC interfaces are not built yet",
-    "remove it on all members, or keep keepalived for this instance",
-);
 const FIFO: super::Fate = NoEffect("there is no notify FIFO");
 const TUNING: super::Fate = NoEffect("gratuitous ARP follows a schedule of its own");
 
@@ -78,10 +74,26 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword] = &[
              prefix than /32 needs it",
         ),
     ),
-    words("use_vmac", 0, 2, VMAC),
-    words("use_vmac_addr", 0, 0, VMAC),
-    words("vmac_xmit_base", 0, 0, VMAC),
-    words("use_ipvlan", 0, 3, VMAC),
+    words("use_vmac", 0, 2, Read),
+    words("vmac_xmit_base", 0, 0, Read),
+    words(
+        "use_vmac_addr",
+        0,
+        0,
+        Refused(
+            "addresses with an interface of their own have no virtual MAC there",
+            "remove it, and announce them on their interface as they are",
+        ),
+    ),
+    words(
+        "use_ipvlan",
+        0,
+        3,
+        Refused(
+            "an IPVLAN has its interface's own MAC, as an address on the interface has",
+            "remove it: the addresses are on the interface then",
+        ),
+    ),
     words("vrf", 1, 1, Refused("adverts leave through the instance's interface", "remove it")),
     words(
         "no_accept",

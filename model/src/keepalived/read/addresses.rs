@@ -74,7 +74,10 @@ fn read_line(line: &Statement, report: &mut Report) -> Option<VirtualAddress> {
                 "no_track has no effect here: an address that goes missing is added again",
                 "remove it",
             ),
-            "use_vmac" => refuse(word, "virtual MAC interfaces are not built yet", report),
+            "use_vmac" => {
+                let why = "all addresses of an instance have its virtual MAC, or none";
+                refuse(word, why, report);
+            }
             "peer" => {
                 words.next();
                 refuse(word, "peer addresses are not supported", report);

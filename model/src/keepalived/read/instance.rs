@@ -55,6 +55,9 @@ pub(super) struct Draft<'a> {
     pub(super) garp_repeat: Put<u8>,
     pub(super) garp_refresh: Put<Span>,
     pub(super) check_unicast_source: Put<bool>,
+    /// With the words after `use_vmac`.
+    pub(super) virtual_mac: Put<Vec<String>>,
+    pub(super) transmit_base: Put<()>,
     pub(super) tracks: Tracks,
     pub(super) hooks: Vec<Located<Hook>>,
     /// Keywords that were given, readable or not: a broken value is no missing one.
@@ -130,6 +133,8 @@ impl<'a> Draft<'a> {
             garp_repeat: None,
             garp_refresh: None,
             check_unicast_source: None,
+            virtual_mac: None,
+            transmit_base: None,
             tracks: Tracks::default(),
             hooks: Vec::new(),
             given: Vec::new(),
@@ -222,6 +227,11 @@ impl<'a> Draft<'a> {
             "check_unicast_src" => {
                 put(&mut self.check_unicast_source, keyword, true, pos, report);
             }
+            "use_vmac" => {
+                let words = statement.parameters().iter().map(|word| word.text.clone());
+                put(&mut self.virtual_mac, keyword, words.collect(), pos, report);
+            }
+            "vmac_xmit_base" => put(&mut self.transmit_base, keyword, (), pos, report),
             "strict_mode" => strict(word, statement, report),
             "old_unicast_checksum" if word.is_none_or(|word| word.text != "never") => report.error(
                 pos,

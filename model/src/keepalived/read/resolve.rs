@@ -66,6 +66,7 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
     let down = draft.down_adverts.or(globals.down_adverts).unwrap_or((3, start));
     let only = draft.check_unicast_source.or(globals.check_unicast_source);
     let only = only.filter(|_| !draft.peers.is_empty()).unwrap_or((false, start));
+    let virtual_mac = virtual_mac(&draft, is_ipv6, report);
     if draft.unicast.is_some() && draft.peers.is_empty() {
         let message = "unicast_peer names no peer";
         report.error(start, "no-peer", message, "list the other members, or remove the block");
@@ -94,6 +95,7 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
         authentication: report.located(authentication.0, authentication.1),
         garp: report.located(garp.0, garp.1),
         members_only: report.located(only.0, only.1),
+        virtual_mac: report.located(virtual_mac.0, virtual_mac.1),
         source_address: draft.source.map(|(source, pos)| report.located(source, pos)),
         unicast_peers: draft
             .peers
@@ -115,6 +117,27 @@ fn resolve(draft: Draft<'_>, globals: &Globals, report: &mut Report) -> Option<V
         track: draft.tracks.0,
         notify: draft.hooks,
     })
+}
+
+/// A device of another name, another MAC and adverts from the interface are refused: what else
+/// the host has may refer to the first, and the others are no virtual MAC as switches know it.
+fn virtual_mac(draft: &Draft<'_>, is_ipv6: bool, report: &mut Report) -> (bool, Pos) {
+    // Unicast adverts leave from the interface in any case.
+    if let Some((_, pos)) = draft.transmit_base.filter(|_| draft.unicast.is_none()) {
+        let message =
+            "vmac_xmit_base is not supported: multicast adverts leave with the virtual MAC";
+        let remedy = "remove it on all members: each works with members that have it";
+        report.error(pos, "not-supported", message, remedy);
+    }
+    let Some((words, pos)) = &draft.virtual_mac else { return (false, draft.name().pos) };
+    let id = draft.virtual_router_id.map_or(0, |(id, _)| id);
+    let own = format!("vrrp{}.{id}", if is_ipv6 { "6" } else { "" });
+    for word in words.iter().filter(|word| **word != own) {
+        let message = format!("use_vmac {word} is not supported: the device is {own} with its MAC");
+        let remedy = format!("write use_vmac alone, and {own} where others name the device");
+        report.error(*pos, "not-supported", message, remedy);
+    }
+    (true, *pos)
 }
 
 /// Whether everything mandatory was given, readable or not.
