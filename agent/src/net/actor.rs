@@ -250,9 +250,9 @@ impl Actor {
         if self.reconciled && std::mem::take(&mut self.sweep_wanted) {
             self.sweep().await;
         }
-        self.rest_devices().await;
+        let more_to_rest = self.rest_devices().await;
         self.tell();
-        let again = more_to_release || more_to_renew || self.resync_wanted;
+        let again = more_to_release || more_to_renew || more_to_rest || self.resync_wanted;
         if again || self.inbox.has_post() { Turn::Again } else { Turn::Wait }
     }
 

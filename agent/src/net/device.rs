@@ -64,7 +64,7 @@ impl fmt::Display for Device {
 }
 
 impl Device {
-    /// `vrrp.51`, `vrrp6.51`, as keepalived names them.
+    /// `vrrp.51`, as keepalived names it; `vrrp6.51`, since a VRID may serve both families.
     pub fn name(&self) -> String {
         match self.family {
             Family::Ipv4 => format!("vrrp.{}", self.vrid),

@@ -109,8 +109,19 @@ impl Agent {
         addresses: &[&str],
         custody: Custody,
     ) {
+        self.desire_on_device_of(instance, "eth0", family, addresses, custody);
+    }
+
+    pub(crate) fn desire_on_device_of(
+        &self,
+        instance: &str,
+        parent: &str,
+        family: Family,
+        addresses: &[&str],
+        custody: Custody,
+    ) {
         let desire = self.plain(instance, addresses, custody, Duration::from_secs(3));
-        let device = Device { parent: "eth0".into(), vrid: Vrid::new(51).unwrap(), family };
+        let device = Device { parent: parent.into(), vrid: Vrid::new(51).unwrap(), family };
         let interface = device.name();
         self.request(Request::Desire(Desire { interface, device: Some(device), ..desire }));
     }

@@ -188,6 +188,28 @@ fn a_device_that_somebody_deletes_or_sets_down_is_put_back_in_place() {
 }
 
 #[test]
+fn a_device_moves_with_its_instance_to_another_interface() {
+    let (pair, dir) = (Pair::new(), state_dir());
+    let agent = serving(&pair, dir.path());
+    agent.request(Request::Reconcile);
+    pair.host.ip("link add eth1 type veth peer name eth2");
+    pair.host.ip("link set eth1 up");
+    pair.host.ip("link set eth2 up");
+    agent.desire_on_device_of("a", "eth1", Family::Ipv4, &[VIP], Custody::Serving);
+    let there = || pair.host.ip("-o link").contains(&format!(" {DEVICE}@eth1:"));
+    until("the device to be on the other", there);
+    until("the VIP", || pair.host.has(DEVICE, "10.77.0.100/32"));
+    assert_eq!(pair.host.setting("eth0", "arp_ignore"), 0);
+    assert_eq!(pair.host.setting("eth1", "arp_ignore"), 1);
+    // And off it: the address goes over before the device does.
+    agent.desire("a", &[VIP], Custody::Serving);
+    agent.expect_claimed("a");
+    until("the device to go", || !exists(&pair.host, DEVICE));
+    assert!(ping(&pair.client, VIP));
+    agent.shutdown();
+}
+
+#[test]
 fn a_device_goes_with_its_parent_and_comes_back_with_it() {
     let (pair, dir) = (Pair::new(), state_dir());
     let agent = serving(&pair, dir.path());

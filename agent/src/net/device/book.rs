@@ -44,9 +44,9 @@ impl Entry {
         Self { device, aim, index, prepared, lost, repaired, not_before, fault }
     }
 
-    /// The device is there and can be given addresses.
+    /// The device is wanted, there, and can be given addresses.
     fn is_ready(&self) -> bool {
-        self.prepared && self.fault.is_none()
+        self.aim.is_some() && self.prepared && self.fault.is_none()
     }
 }
 

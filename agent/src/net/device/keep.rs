@@ -60,10 +60,11 @@ impl Actor {
         self.tell_obstacles();
     }
 
-    /// Sets down what does not serve, and removes what nobody wants. After addresses went.
-    pub(in crate::net) async fn rest_devices(&mut self) {
+    /// Sets down what does not serve, and removes what nobody wants. After addresses went. True
+    /// when there may be more: another's device may have waited for the name.
+    pub(in crate::net) async fn rest_devices(&mut self) -> bool {
         if !std::mem::take(&mut self.devices.stale) {
-            return;
+            return false;
         }
         let rests = |(name, entry): (&String, &Entry)| Some((name.clone(), self.rest(entry)?));
         let resting: Vec<_> = self.devices.entries.iter().filter_map(rests).collect();
@@ -71,7 +72,9 @@ impl Actor {
             match rest {
                 Rest::Down(index) => {
                     if let Err(error) = self.set(index, Aim::Down).await {
+                        // Looked at again with the next resync.
                         tracing::warn!(device = %name, %error, "not set down");
+                        self.devices.stale = false;
                     }
                 }
                 Rest::Remove(index) => {
@@ -82,6 +85,7 @@ impl Actor {
                 }
             }
         }
+        self.devices.stale
     }
 
     /// What is to be done about a device that serves nobody. Whoever lets its last address go has
