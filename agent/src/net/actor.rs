@@ -335,7 +335,7 @@ impl Actor {
 
     /// Where addresses of an interface go. On a device of a virtual MAC only while it is as it
     /// should be.
-    fn index_at(&self, interface: &str) -> Option<u32> {
+    pub(super) fn index_at(&self, interface: &str) -> Option<u32> {
         self.devices.index_of(interface).unwrap_or_else(|| self.mirror.index_of(interface))
     }
 

@@ -28,7 +28,7 @@ impl Actor {
         };
         for (place, holding) in &self.holdings {
             let Some(terms) = terms(holding) else { continue };
-            let known = || self.mirror.index_of(&place.interface);
+            let known = || self.index_at(&place.interface);
             if let Some(index) = holding.address.as_ref().map(|held| held.index).or_else(known) {
                 let message = address::named(index, place.address);
                 add(Kind::Address, terms, RouteNetlinkMessage::DelAddress(message));
