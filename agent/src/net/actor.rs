@@ -310,8 +310,7 @@ impl Actor {
         let retries = self.dirty.iter().filter_map(|place| self.holdings.get(place)?.not_before);
         let renewal = self.due.first().map(|(time, _)| *time);
         let devices = self.devices.next_try();
-        let routing =
-            devices.into_iter().chain(self.book.next_try()).into_iter().chain(self.routes_end());
+        let routing = devices.into_iter().chain(self.book.next_try()).chain(self.routes_end());
         let others = [self.next_resync].into_iter().chain(self.awaited.next()).chain(routing);
         let next = retries.chain(renewal).chain(others).min().unwrap_or(now);
         // A renewal that waits for a heartbeat is due already and must not make the loop spin.
