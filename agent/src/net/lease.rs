@@ -114,7 +114,7 @@ mod tests {
     /// Version 2's longest: three intervals and a skew that counts in seconds.
     #[test]
     fn at_255_second_adverts_a_lease_is_bounded_and_outlasts_the_election() {
-        for (skew_ms, valid) in [(4, 957), (609, 957), (996, 958)] {
+        for (skew_ms, valid) in [(4, 957), (609, 958), (996, 958)] {
             let terms = terms(3 * 255_000 + skew_ms);
             assert_eq!(terms.valid(), Duration::from_secs(valid), "skew {skew_ms} ms");
             assert_eq!(u64::from(terms.valid_seconds()), valid);
