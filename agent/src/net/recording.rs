@@ -11,6 +11,7 @@ use super::place::{Holding, Place};
 use super::{Heartbeat, route};
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use vipfleet_vrrp::Custody;
 
@@ -26,9 +27,15 @@ impl Actor {
             message.serialize(&mut bytes);
             draft.add(kind, terms, &bytes);
         };
+        // Devices of virtual MACs that have addresses, with the longest of their terms.
+        let mut serving = BTreeMap::new();
         for (place, holding) in &self.holdings {
             let Some(terms) = terms(holding) else { continue };
             let known = || self.index_at(&place.interface);
+            if let Some(index) = known().filter(|index| self.devices.owns(*index)) {
+                let longest = serving.entry(index).or_insert(terms);
+                longest.master_down = longest.master_down.max(terms.master_down);
+            }
             if let Some(index) = holding.address.as_ref().map(|held| held.index).or_else(known) {
                 let message = address::named(index, place.address);
                 add(Kind::Address, terms, RouteNetlinkMessage::DelAddress(message));
@@ -39,6 +46,11 @@ impl Actor {
             }
         }
         self.routing_removals(&mut add);
+        for (index, terms) in serving {
+            if let Some(message) = self.devices.removal(index) {
+                add(Kind::Link, terms, RouteNetlinkMessage::DelLink(message));
+            }
+        }
         if !self.is_reconciled() {
             self.heartbeat.inherited().iter().for_each(|entry| draft.copy(entry));
         }

@@ -65,6 +65,11 @@ fn config(interval: &str) -> String {
     )
 }
 
+/// The same with a virtual MAC.
+fn with_own_mac(interval: &str) -> String {
+    config(interval).replace("priority 100", "priority 100\n use_vmac")
+}
+
 fn master_of(host: &Host, home: &Home, interval: &str) -> Agent {
     let agent = Agent::on(host, home, &config(interval));
     serves(host, home);
@@ -113,6 +118,22 @@ fn what_a_frozen_agent_held_is_taken_away_and_on_waking_it_is_backup() {
         until("the guard to act again", || !lab.one.has(VIP));
         until("it to say so", || agent.log().matches(SILENT).count() > before);
     }
+}
+
+#[test]
+fn the_device_of_a_virtual_mac_goes_with_what_it_served_and_comes_back_with_the_agent() {
+    let device = |host: &Host| host.ip("-o link show").contains("vrrp.51@eth0");
+    let (lab, home) = (Lab::new(), Home::new());
+    let mut agent = Agent::on(&lab.one, &home, &with_own_mac("0.1"));
+    serves(&lab.one, &home);
+    agent.signal(Signal::SIGSTOP);
+    until("the guard to act", || !lab.one.has(VIP) && !device(&lab.one));
+    agent.signal(Signal::SIGCONT);
+    agent.expect_log("the guard took its addresses");
+    serves(&lab.one, &home);
+    assert!(device(&lab.one));
+    agent.crash();
+    until("the guard to act again", || !lab.one.has(VIP) && !device(&lab.one));
 }
 
 #[test]

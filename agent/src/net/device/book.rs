@@ -5,6 +5,7 @@ use crate::net::actor::RETRY;
 use crate::net::error::Fault;
 use crate::net::interface::Link;
 use crate::net::mirror::Mirror;
+use netlink_packet_route::link::{LinkAttribute, LinkMessage};
 use std::collections::BTreeMap;
 use vipfleet_model::Name;
 use vipfleet_vrrp::Time;
@@ -74,6 +75,15 @@ impl Devices {
     pub(in crate::net) fn index_of(&self, name: &str) -> Option<Option<u32>> {
         let entry = self.entries.get(name)?;
         Some(entry.index.filter(|_| entry.is_ready()))
+    }
+
+    /// What takes a device of ours away, for the guard. It names the MAC as well, since an index
+    /// may be given to another link.
+    pub(in crate::net) fn removal(&self, index: u32) -> Option<LinkMessage> {
+        let entry = self.entries.values().find(|entry| entry.index == Some(index))?;
+        let mut message = super::named(index);
+        message.attributes = vec![LinkAttribute::Address(entry.device.mac().to_vec())];
+        Some(message)
     }
 
     /// When the next refused step is due.
