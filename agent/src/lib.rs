@@ -20,5 +20,6 @@ pub mod standalone;
 pub mod succession;
 pub mod supervisor;
 pub mod uplink;
+pub mod vital;
 
 pub use options::Options;

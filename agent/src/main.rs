@@ -4,9 +4,10 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use vipfleet_agent::{Options, log, supervisor};
+use vipfleet_agent::{Options, log, supervisor, vital};
 
 fn main() -> ExitCode {
+    vital::abort_on_panic();
     // Before any thread is started.
     supervisor::hold_signals();
     let options = Options::parse();

@@ -29,6 +29,12 @@ impl Time {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// The latest multiple of `grid` that is not later.
+    pub(crate) fn round_down(self, grid: Duration) -> Self {
+        let grid = u64::try_from(grid.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0 - self.0.checked_rem(grid).unwrap_or(0))
+    }
 }
 
 /// The time of day, as the driver says it; the engine asks for it only to sign and to tell a

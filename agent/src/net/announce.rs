@@ -3,6 +3,7 @@
 //! engine's business.
 
 use super::advert::Header;
+use super::batch::{self, Addressed, Control, Message};
 use super::neighbour::Role;
 use super::{arp, neighbour};
 use nix::libc;
@@ -10,11 +11,29 @@ use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use std::io::{self, IoSlice};
 use std::mem::size_of;
 use std::net::IpAddr;
+use std::os::fd::AsFd as _;
 
 /// One packet socket for all interfaces; it receives nothing.
 #[derive(Debug)]
 pub struct Announcer {
     socket: Socket,
+    /// Frames that leave with the next [`Self::flush`], with where to.
+    queued: Vec<(Addressed, Frame)>,
+}
+
+/// Where an announcement goes out, and as whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlet {
+    pub index: u32,
+    pub mac: [u8; 6],
+    /// What a neighbour advertisement says of the host.
+    pub role: Role,
+}
+
+#[derive(Debug)]
+enum Frame {
+    Arp([u8; arp::LENGTH]),
+    Neighbour([u8; neighbour::LENGTH]),
 }
 
 impl Announcer {
@@ -23,32 +42,43 @@ impl Announcer {
         // Protocol 0: nothing is ever delivered to this socket (packet(7)).
         let kind = Type::RAW.nonblocking().cloexec();
         let socket = Socket::new(Domain::PACKET, kind, Some(Protocol::from(0)))?;
-        Ok(Self { socket })
+        Ok(Self { socket, queued: Vec::new() })
     }
 
-    /// Sends one announcement of `address` out of the interface `index`, from `mac`: gratuitous
-    /// ARP, or a neighbour advertisement that says what `role` the host has.
+    /// Queues one announcement of `address` out of an interface: gratuitous ARP, or a neighbour
+    /// advertisement.
+    pub fn queue(&mut self, outlet: Outlet, address: IpAddr) -> io::Result<()> {
+        let Outlet { index, mac, role } = outlet;
+        let (protocol, to, frame) = match address {
+            IpAddr::V4(address) => {
+                let frame = Frame::Arp(arp::announcement(mac, address));
+                (libc::ETH_P_ARP, arp::BROADCAST, frame)
+            }
+            IpAddr::V6(address) => {
+                let frame = Frame::Neighbour(neighbour::announcement(mac, address, role));
+                (libc::ETH_P_IPV6, neighbour::ALL_NODES_MAC, frame)
+            }
+        };
+        let to = link_layer(index, protocol as u16, to)?;
+        self.queued.push(((to, Control::NONE), frame));
+        Ok(())
+    }
+
+    /// Sends everything that was queued and says how each frame fared.
     ///
     /// `WouldBlock` and `ENOBUFS` mean a full transmit queue: the caller's next round announces
     /// again.
-    pub fn announce(
-        &self,
-        index: u32,
-        mac: [u8; 6],
-        address: IpAddr,
-        role: Role,
-    ) -> io::Result<()> {
-        match address {
-            IpAddr::V4(address) => {
-                let to = link_layer(index, libc::ETH_P_ARP as u16, arp::BROADCAST)?;
-                self.socket.send_to(&arp::announcement(mac, address), &to)?;
-            }
-            IpAddr::V6(address) => {
-                let to = link_layer(index, libc::ETH_P_IPV6 as u16, neighbour::ALL_NODES_MAC)?;
-                self.socket.send_to(&neighbour::announcement(mac, address, role), &to)?;
-            }
-        }
-        Ok(())
+    pub fn flush(&mut self, mut fared: impl FnMut(io::Result<()>)) {
+        let message = |at: usize| {
+            let (to, frame) = &self.queued[at];
+            let bytes: &[u8] = match frame {
+                Frame::Arp(bytes) => bytes,
+                Frame::Neighbour(bytes) => bytes,
+            };
+            Message { to, bytes }
+        };
+        batch::send(self.socket.as_fd(), self.queued.len(), message, |_, outcome| fared(outcome));
+        self.queued.clear();
     }
 
     /// Sends one multicast advert out of the interface `index` with `mac` as its source: the

@@ -2,20 +2,22 @@
 //!
 //! Checks nothing of VRRP (that is `vrrp::packet`), only takes the IP layer off.
 
+mod incoming;
 mod ipv4;
 mod ipv6;
+mod outgoing;
 
+pub use self::incoming::Incoming;
+pub use self::outgoing::Outgoing;
+
+use super::batch::{self, Addressed, Message};
 use super::clock;
-use super::timestamp::Clocks;
-use nix::libc;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use vipfleet_vrrp::packet::Envelope;
 use vipfleet_vrrp::{Family, Time};
 
@@ -36,9 +38,6 @@ const PRIORITY_UNPRIVILEGED: i32 = 6;
 /// About 8,000 adverts with the kernel's bookkeeping of each: three seconds of stall at 250
 /// instances and 100 ms. Not more: a flood may fill it.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// The largest advert (255 addresses of IPv6, 4,088 bytes; raw sockets of IPv6 deliver no header)
-/// with room for what may trail it.
-const LARGEST: usize = 4608;
 
 /// What came out of the socket.
 #[derive(Clone, Copy, Debug)]
@@ -51,16 +50,27 @@ pub struct Packet<'b> {
     pub received: Time,
 }
 
-/// One datagram in the buffer, and what the kernel said beside it.
-#[derive(Debug, Default)]
+/// One datagram, and what the kernel said beside it.
+#[derive(Clone, Copy, Debug, Default)]
 struct Taken {
     length: usize,
     /// CLOCK_REALTIME, in nanoseconds.
     stamp: Option<u64>,
+    /// How many packets this socket has lost so far.
+    overruns: Option<u32>,
     /// The rest is told of IPv6 only: over IPv4 the header is in the buffer.
     source: Option<Ipv6Addr>,
     destination: Option<Ipv6Addr>,
     hop_limit: Option<u8>,
+}
+
+/// What [`VrrpSocket::read`] left in the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It was seen empty.
+    Nothing,
+    /// Perhaps more.
+    Waits,
 }
 
 /// One raw socket per interface and family.
@@ -70,8 +80,6 @@ pub struct VrrpSocket {
     family: Family,
     interface: String,
     index: u32,
-    buffer: Box<[u8; LARGEST]>,
-    control: Vec<u8>,
     /// When the socket was last seen empty.
     empty: Time,
     /// The kernel's count of this socket, and that of the sockets before a rejoin.
@@ -101,8 +109,6 @@ impl VrrpSocket {
             family,
             interface: interface.to_owned(),
             index,
-            buffer: Box::new([0; LARGEST]),
-            control: nix::cmsg_space!(libc::timespec, u32, libc::in6_pktinfo, i32),
             empty,
             overruns: 0,
             overruns_before: 0,
@@ -118,73 +124,58 @@ impl VrrpSocket {
         Ok(())
     }
 
-    /// The next packet; `None` when the socket is drained. The caller bounds how many it takes
-    /// in a row. Own multicasts are not looped back to this host.
-    pub fn receive(&mut self) -> io::Result<Option<Packet<'_>>> {
+    /// Reads what waits into `incoming`, up to as much as that holds. Own multicasts are not looped
+    /// back to this host.
+    pub fn read(&mut self, incoming: &mut Incoming) -> io::Result<Rest> {
         let looked = clock::now();
-        loop {
-            let taken = match self.take() {
-                Ok(taken) => taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.empty = looked;
-                    return Ok(None);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            let opened = match self.family {
-                Family::Ipv4 => ipv4::open_envelope(self.buffer.as_slice(), &taken),
-                Family::Ipv6 => ipv6::open_envelope(&taken),
-            };
-            let Some((envelope, payload)) = opened else {
-                continue;
-            };
-            let clocks = Clocks::read();
-            let arrived = taken.stamp.map(|at| clocks.arrival(at, self.empty));
-            let received = arrived.unwrap_or(clocks.monotonic);
-            return Ok(Some(Packet { envelope, message: &self.buffer[payload], received }));
+        match incoming.fill(self.socket.as_fd(), self.family, self.empty) {
+            Ok(()) => self.overruns = incoming.overruns().unwrap_or(self.overruns),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Rest::Waits),
+            Err(error) => return Err(error),
         }
-    }
-
-    /// One datagram into the buffer.
-    fn take(&mut self) -> io::Result<Taken> {
-        let mut slices = [IoSliceMut::new(self.buffer.as_mut_slice())];
-        let fd = self.socket.as_raw_fd();
-        let flags = MsgFlags::MSG_DONTWAIT;
-        let message = recvmsg::<SockaddrStorage>(fd, &mut slices, Some(&mut self.control), flags)?;
-        let source = message.address.as_ref().and_then(SockaddrStorage::as_sockaddr_in6);
-        let source = source.map(nix::sys::socket::SockaddrIn6::ip);
-        let mut taken = Taken { length: message.bytes, source, ..Taken::default() };
-        for control in message.cmsgs()? {
-            match control {
-                ControlMessageOwned::ScmTimestampns(time) => {
-                    let seconds = u64::try_from(time.tv_sec()).unwrap_or(0);
-                    let nanos = u64::try_from(time.tv_nsec()).unwrap_or(0);
-                    let stamp = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-                    taken.stamp = Some(stamp);
-                }
-                ControlMessageOwned::RxqOvfl(dropped) => self.overruns = dropped,
-                ControlMessageOwned::Ipv6PacketInfo(info) => {
-                    taken.destination = Some(info.ipi6_addr.s6_addr.into());
-                }
-                ControlMessageOwned::Ipv6HopLimit(limit) => {
-                    taken.hop_limit = u8::try_from(limit).ok();
-                }
-                _ => {}
-            }
+        if incoming.is_full() {
+            return Ok(Rest::Waits);
         }
-        Ok(taken)
+        self.empty = looked;
+        Ok(Rest::Nothing)
     }
 
     /// Sends one VRRP message now, from an address of this host. `WouldBlock` and `ENOBUFS` mean
     /// a full transmit queue, `EINVAL` that `source` is no address of this host any more.
     pub fn send(&self, source: IpAddr, destination: IpAddr, message: &[u8]) -> io::Result<()> {
+        let to = self.addressed(source, destination)?;
+        let mut outcome = Ok(());
+        let one = |_| Message { to: &to, bytes: message };
+        batch::send(self.as_fd(), 1, one, |_, fared| outcome = fared);
+        outcome
+    }
+
+    /// Queues a message in `outgoing`, to leave with [`Self::send_all`]. `sender` is whom to tell
+    /// how it fared.
+    pub fn queue(
+        &self,
+        outgoing: &mut Outgoing,
+        sender: u32,
+        (source, destination): (IpAddr, IpAddr),
+        message: &[u8],
+    ) -> io::Result<()> {
+        outgoing.push(sender, self.addressed(source, destination)?, message);
+        Ok(())
+    }
+
+    /// Sends everything that was queued, and says how each message fared, by its sender.
+    pub fn send_all(&self, outgoing: &mut Outgoing, fared: impl FnMut(u32, io::Result<()>)) {
+        outgoing.send(self.as_fd(), fared);
+    }
+
+    fn addressed(&self, source: IpAddr, destination: IpAddr) -> io::Result<Addressed> {
         match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                ipv4::send(&self.socket, self.index, (source, destination), message)
+                ipv4::addressed(self.index, source, destination)
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                ipv6::send(&self.socket, self.index, (source, destination), message)
+                Ok(ipv6::addressed(self.index, source, destination))
             }
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }

@@ -64,6 +64,7 @@ impl EventLoop {
             return;
         }
         self.stage = Stage::LettingGo;
+        self.post_requests();
         if self.net.request(Request::Shutdown).is_err() {
             self.finish();
         }
@@ -79,8 +80,6 @@ impl EventLoop {
         (self.generation, self.hash) = (generation, hash);
         self.checks.retain(|name, _| checks.contains(name));
         self.known_checks = checks;
-        // An address that one instance loses and another gains must not leave the kernel.
-        self.together = Some(Vec::new());
         let gone = self.instances.values().filter(|it| !instances.contains_key(it.name()));
         let gone = gone.filter(|it| !it.is_leaving()).map(|it| it.name().clone());
         for name in gone.collect::<Vec<_>>() {
@@ -94,8 +93,6 @@ impl EventLoop {
         self.group_states.retain(|name, _| groups.contains(name));
         self.routes_stale = true;
         self.reconcile();
-        let requests = self.together.take().unwrap_or_default();
-        self.ask_all(requests);
     }
 
     /// The kernel is cleaned of leftovers once the first assignment runs: every instance that may
@@ -151,7 +148,7 @@ impl EventLoop {
         };
         let at = Timestamp::now().to_string();
         let instance = Instance::new(wanted, router, clock::now(), at);
-        Some(self.instances.entry(name.clone()).insert_entry(instance).into_mut())
+        Some(self.instances.insert(name.clone(), instance))
     }
 
     /// Starts a router once the kernel's inventory is in: only then is it known whether its
@@ -221,8 +218,7 @@ impl EventLoop {
             let reason = format!("replaced by virtual router {vrid} on {interface}");
             self.record(name, (state, StateName::Init), reason, false);
         }
-        self.instances.remove(name);
-        self.deadlines.set(name, None);
+        self.drop_router(name);
         if !carries_on {
             self.create(name, wanted);
         } else if let Some(instance) = self.insert(name, wanted) {
@@ -244,10 +240,15 @@ impl EventLoop {
         self.tell(name, Input::Resign(why));
     }
 
+    fn drop_router(&mut self, name: &Name) {
+        if let Some(number) = self.instances.remove(name) {
+            self.deadlines.set(number, None);
+        }
+    }
+
     /// Nothing is left of the instance but what the kernel side may still hold: forget it.
     pub(super) fn remove(&mut self, name: &Name) {
-        self.instances.remove(name);
-        self.deadlines.set(name, None);
+        self.drop_router(name);
         self.ask(Request::Forget { instance: name.clone() });
         self.routes_stale = true;
         self.dirty = true;

@@ -1,20 +1,25 @@
 //! The loop of the VRRP thread. Each turn: wake, notice a sleep, drain the sockets, hear the
 //! kernel, take commands, and only then fire deadlines: a stalled backup that fires timers
-//! before reading what waits for it becomes a false master.
+//! before reading what waits for it becomes a false master. What the turn has to say leaves in
+//! its end, all of it together.
+//!
+//! A turn costs what is due in it, however many instances and sockets there are, and the path of
+//! an advert, in and out, allocates nothing, formats nothing and takes no lock.
 
+use super::announce::Repetitions;
 use super::deadlines::Deadlines;
 use super::handle::{COMMANDS, Command, NOTICES, Node, Notice, Notices};
 use super::health::CheckState;
-use super::instance::Instance;
+use super::instances::{Instances, Number};
 use super::lan::{Lan, SocketKey};
 use super::resume::Former;
+use super::sleep::{self, Woken};
 use super::succession::{Inherited, PastInstance};
 use super::wake::Wake;
 use crate::net::{
-    Announcer, Events, Heartbeat, Leftover, Net, Packet, Request, SuspendWatch, clock,
+    Events, Heartbeat, Incoming, Leftover, Net, Packet, Request, Rest, SuspendWatch, clock,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -26,9 +31,9 @@ use vipfleet_model::{Name, NodeFacts, NodeReport};
 use vipfleet_vrrp::packet;
 use vipfleet_vrrp::{Discard, Input, StateName, Time, Vrid};
 
-/// Packets taken from one socket in a turn; the rest waits for the next turn, which comes at
-/// once. Far above what a LAN of adverts sends, so that only a flood is cut into pieces.
-const BURST: usize = 4096;
+/// Batches of packets taken from one socket in a turn; the rest waits for the next turn, which
+/// comes at once. Far above what a LAN of adverts sends, so that only a flood is cut into pieces.
+const BURST: usize = 64;
 
 /// What the loop is made of.
 #[derive(Debug)]
@@ -57,8 +62,8 @@ pub(super) struct EventLoop {
     pub(super) inventory: Option<(Time, Vec<Leftover>)>,
     pub(super) net: Net,
     pub(super) net_events: Events,
-    /// Requests of a change that the kernel side takes in together, while one is being made.
-    pub(super) together: Option<Vec<Request>>,
+    /// What this turn asks of the kernel side.
+    pub(super) requests: Vec<Request>,
     pub(super) heartbeat: Arc<Heartbeat>,
     /// Number of the guard's last removal that was heard of.
     pub(super) removals_heard: u64,
@@ -79,9 +84,12 @@ pub(super) struct EventLoop {
     pub(super) lan_changed: bool,
     /// A socket could not be opened and is tried again then.
     pub(super) listen_again: Option<Time>,
-    pub(super) instances: BTreeMap<Name, Instance>,
-    pub(super) routes: HashMap<(SocketKey, Vrid), Name>,
+    pub(super) instances: Instances,
     pub(super) routes_stale: bool,
+    /// How long packets may wait for others to be read with, and until when they do.
+    pub(super) pause: Duration,
+    quiet: Time,
+    pub(super) repetitions: Repetitions,
     /// Of the assignment: results of others come late and count for nothing.
     pub(super) known_checks: BTreeSet<Name>,
     pub(super) checks: BTreeMap<Name, CheckState>,
@@ -131,7 +139,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         inventory: None,
         net: options.net,
         net_events: options.net_events,
-        together: None,
+        requests: Vec::new(),
         removals_heard: options.heartbeat.removal().map_or(0, |removal| removal.number),
         began: options.heartbeat.last(),
         heartbeat: options.heartbeat,
@@ -145,12 +153,14 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         facts_known: false,
         published: Time::ZERO,
         dirty: true,
-        lan: Lan::new(Announcer::open()?, inherited.sockets),
+        lan: Lan::new(inherited.sockets)?,
         lan_changed: false,
         listen_again: None,
-        instances: BTreeMap::new(),
-        routes: HashMap::new(),
+        instances: Instances::default(),
         routes_stale: false,
+        pause: Duration::ZERO,
+        quiet: Time::ZERO,
+        repetitions: Repetitions::default(),
         known_checks: BTreeSet::new(),
         checks: inherited.checks,
         deadlines: Deadlines::default(),
@@ -176,150 +186,148 @@ impl EventLoop {
         if let Err(error) = self.net.request(Request::WatchInterfaces) {
             error!(%error, "interfaces cannot be watched");
         }
+        let mut incoming = Box::default();
         while self.stage != Stage::Finished {
-            self.sleep();
-            self.turn();
+            let woken = self.sleep();
+            self.turn(woken, &mut incoming);
         }
     }
 
-    fn turn(&mut self) {
-        // The heart beats with the time at which draining began: a loop that freezes on its way
-        // must not vouch for leases it is about to give up.
+    /// Until a packet, an event, a command or the next deadline; never longer than a heartbeat.
+    fn sleep(&mut self) -> Woken {
+        let next = self.publish_at().min(clock::now() + Heartbeat::INTERVAL);
+        let due = self.deadlines.next().into_iter().chain(self.repetitions.due());
+        let until = due.fold(next, Time::min);
+        sleep::sleep((&self.wake, &self.net_events, self.lan.readable()), self.quiet, until)
+    }
+
+    fn turn(&mut self, woken: Woken, incoming: &mut Incoming) {
+        // Only what is due by now fires: a loop that freezes on its way has not heard what came
+        // meanwhile. The heart beats with the same time, so that it does not vouch for leases it
+        // is about to give up.
         let began = clock::now();
-        self.wake.clear();
+        if woken.rung {
+            self.wake.clear();
+        }
         if let Some(slept) = self.suspend.slept() {
             warn!(?slept, "the machine was suspended");
             self.tell_all(|| Input::Suspended);
         }
         // Before the sockets: a former master must not answer the adverts of its successor.
         self.hear_guard();
-        self.drain_sockets();
-        self.hear_kernel();
-        while let Ok(command) = self.commands.try_recv() {
+        self.drain_sockets(incoming);
+        self.hear_kernel(woken);
+        while woken.rung
+            && let Ok(command) = self.commands.try_recv()
+        {
             self.obey(command);
         }
-        self.hear_what_waited();
+        self.hear_what_waited(incoming);
         self.end_moves();
-        self.fire();
+        self.fire(began);
+        self.repeat_announcements(began);
+        self.speak();
+        self.post_requests();
         self.reroute();
         self.publish(clock::now());
         self.heartbeat.beat(began);
     }
 
-    /// Until a packet, an event, a command or the next deadline; never longer than a heartbeat.
-    fn sleep(&self) {
-        let now = clock::now();
-        let next = self.publish_at().min(now + Heartbeat::INTERVAL);
-        let next = self.deadlines.next().map_or(next, |deadline| deadline.min(next));
-        let wait = next.since(now);
-        let timeout = Timespec {
-            tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: i64::from(wait.subsec_nanos()),
-        };
-        let mut fds = vec![
-            PollFd::new(&self.wake, PollFlags::IN),
-            PollFd::new(&self.net_events, PollFlags::IN),
-        ];
-        fds.extend(self.lan.descriptors().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => {
-                error!(%error, "cannot wait for packets");
-                std::thread::sleep(Duration::from_millis(1));
-            }
+    pub(super) fn drain_sockets(&mut self, incoming: &mut Incoming) {
+        self.lan.look();
+        let (mut at, mut more) = (0, false);
+        while let Some(key) = self.lan.ready(at) {
+            more |= self.drain_socket(key, incoming) == Rest::Waits;
+            at += 1;
         }
+        self.quiet = match at > 0 && !more {
+            true => clock::now() + self.pause,
+            false => Time::ZERO,
+        };
     }
 
-    pub(super) fn drain_sockets(&mut self) {
-        for key in self.lan.socket_keys() {
-            for _ in 0..BURST {
-                let Some(socket) = self.lan.socket(key) else { break };
-                let heard = match socket.receive() {
-                    Ok(Some(packet)) => deliver(key, packet, &self.routes, &mut self.instances),
-                    Ok(None) => break,
-                    Err(error) => {
-                        warn!(%error, "cannot read a VRRP socket");
-                        break;
-                    }
-                };
-                if let Some(name) = heard {
-                    self.drain(&name);
+    fn drain_socket(&mut self, key: SocketKey, incoming: &mut Incoming) -> Rest {
+        for _ in 0..BURST {
+            let rest = match self.lan.read(key, incoming) {
+                Ok(rest) => rest,
+                Err(error) => {
+                    warn!(%error, "cannot read a VRRP socket");
+                    return Rest::Nothing;
+                }
+            };
+            for packet in incoming.packets() {
+                if let Some(number) = self.deliver(key, packet) {
+                    self.drain(number);
                 }
             }
+            if rest == Rest::Nothing {
+                return rest;
+            }
+        }
+        Rest::Waits
+    }
+
+    /// Parses a packet and hands it to the router it is for; returns whose outputs to drain.
+    fn deliver(&mut self, key: SocketKey, packet: Packet<'_>) -> Option<Number> {
+        let Packet { envelope, message, received } = packet;
+        let source = envelope.source;
+        let advert = match packet::parse(envelope, message) {
+            Ok(advert) => advert,
+            Err(why) => {
+                self.blame(key, message, why);
+                debug!(%source, why = why.name(), "packet discarded");
+                return None;
+            }
+        };
+        let Some(number) = self.lan.addressee(key, advert.vrid) else {
+            let why = Discard::UnknownVrid.name();
+            debug!(%source, vrid = %advert.vrid, why, "advert discarded");
+            return None;
+        };
+        let instance = self.instances.at(number)?;
+        instance.counters.received += 1;
+        instance.tell_time_of_day();
+        instance.clock = instance.clock.max(received);
+        instance.router.handle(instance.clock, Input::Advert { source, advert });
+        Some(number)
+    }
+
+    /// A malformed packet counts at the instance whose VRID it names, if it is long enough to name
+    /// one (second byte in both versions, RFC 9568 §5.2, RFC 3768 §5.3).
+    fn blame(&mut self, key: SocketKey, message: &[u8], why: Discard) {
+        let vrid = message.get(1).copied().and_then(Vrid::new);
+        let number = vrid.and_then(|vrid| self.lan.addressee(key, vrid));
+        if let Some(instance) = number.and_then(|number| self.instances.at(number)) {
+            instance.counters.discard(why);
         }
     }
 
-    fn fire(&mut self) {
-        let now = clock::now();
-        while let Some(name) = self.deadlines.due(now) {
-            match self.instances.get_mut(&name) {
+    /// Every router whose deadline `now` has reached.
+    fn fire(&mut self, now: Time) {
+        while let Some(number) = self.deadlines.due(now) {
+            match self.instances.at(number) {
                 Some(instance) => {
                     instance.clock = instance.clock.max(now);
                     instance.router.handle_deadlines(instance.clock);
                 }
-                None => self.deadlines.set(&name, None),
+                None => self.deadlines.set(number, None),
             }
-            self.drain(&name);
+            self.drain(number);
         }
     }
 
     /// Hands one input to one router and does what it wants.
     pub(super) fn tell(&mut self, name: &Name, input: Input<'_>) {
-        let Some(instance) = self.instances.get_mut(name) else { return };
+        let Some(number) = self.instances.number(name) else { return };
+        let Some(instance) = self.instances.at(number) else { return };
         instance.clock = instance.clock.max(clock::now());
         instance.router.handle(instance.clock, input);
-        self.drain(name);
+        self.drain(number);
     }
 
     pub(super) fn tell_all(&mut self, input: impl Fn() -> Input<'static>) {
         for name in self.instances.keys().cloned().collect::<Vec<_>>() {
             self.tell(&name, input());
         }
-    }
-}
-
-/// Parses a packet and hands it to the router it is for; returns whose outputs to drain.
-fn deliver(
-    key: SocketKey,
-    packet: Packet<'_>,
-    routes: &HashMap<(SocketKey, Vrid), Name>,
-    instances: &mut BTreeMap<Name, Instance>,
-) -> Option<Name> {
-    let Packet { envelope, message, received } = packet;
-    let advert = match packet::parse(envelope, message) {
-        Ok(advert) => advert,
-        Err(why) => {
-            blame(key, message, why, routes, instances);
-            debug!(source = %envelope.source, why = why.name(), "packet discarded");
-            return None;
-        }
-    };
-    let Some(name) = routes.get(&(key, advert.vrid)) else {
-        let why = Discard::UnknownVrid.name();
-        debug!(source = %envelope.source, vrid = %advert.vrid, why, "advert discarded");
-        return None;
-    };
-    let instance = instances.get_mut(name)?;
-    instance.counters.received += 1;
-    instance.tell_time_of_day();
-    instance.clock = instance.clock.max(received);
-    let source = envelope.source;
-    instance.router.handle(instance.clock, Input::Advert { source, advert });
-    Some(name.clone())
-}
-
-/// A malformed packet counts at the instance whose VRID it names, if it is long enough to name
-/// one (second byte in both versions, RFC 9568 §5.2, RFC 3768 §5.3).
-fn blame(
-    key: SocketKey,
-    message: &[u8],
-    why: Discard,
-    routes: &HashMap<(SocketKey, Vrid), Name>,
-    instances: &mut BTreeMap<Name, Instance>,
-) {
-    let vrid = message.get(1).copied().and_then(Vrid::new);
-    let name = vrid.and_then(|vrid| routes.get(&(key, vrid)));
-    if let Some(instance) = name.and_then(|name| instances.get_mut(name)) {
-        instance.counters.discard(why);
     }
 }

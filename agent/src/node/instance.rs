@@ -1,12 +1,15 @@
 //! One instance as the loop runs it: the engine's router with what the router does not know.
 
+use super::announce::Announcing;
 use super::lan::SocketKey;
 use super::prepare::PreparedInstance;
 use super::warnings::Warnings;
 use crate::net::{Desire, Drift, LeaseTerms, clock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
+use tracing::{info, warn};
 use vipfleet_model::Name;
 use vipfleet_model::report::{AddressReport, InstanceReport, InstanceState};
 use vipfleet_vrrp::{Authentication, Custody, Discard, Family, Health, Router, StateName, Time};
@@ -29,6 +32,9 @@ pub(super) struct Instance {
     pub(super) reason: String,
     pub(super) kernel: Kernel,
     pub(super) counters: Counters,
+    /// Why its adverts do not leave, if they do not: said once.
+    mute: Option<io::ErrorKind>,
+    pub(super) announcing: Announcing,
     pub(super) warnings: Warnings,
 }
 
@@ -84,6 +90,8 @@ impl Instance {
             reason: String::new(),
             kernel: Kernel::default(),
             counters: Counters::default(),
+            mute: None,
+            announcing: Announcing::default(),
             warnings: Warnings::default(),
         }
     }
@@ -113,6 +121,7 @@ impl Instance {
         self.kernel.desired = serial;
         self.kernel.custody = Some(custody);
         self.kernel.settled = false;
+        self.announcing = Announcing::default();
         Desire {
             instance: self.name().clone(),
             serial,
@@ -123,6 +132,25 @@ impl Instance {
             custody,
             lease: LeaseTerms { master_down: self.router.master_down_interval() },
         }
+    }
+
+    /// How an advert fared.
+    pub(super) fn spoke(&mut self, outcome: io::Result<()>) {
+        let fault = match outcome {
+            Ok(()) => {
+                self.counters.sent += 1;
+                None
+            }
+            Err(error) if self.mute != Some(error.kind()) => {
+                warn!(instance = %self.name(), %error, "adverts are not sent");
+                Some(error.kind())
+            }
+            Err(error) => Some(error.kind()),
+        };
+        if self.mute.is_some() && fault.is_none() {
+            info!(instance = %self.name(), "adverts are sent again");
+        }
+        self.mute = fault;
     }
 
     /// Signed adverts carry the time of day; others have no use for it.

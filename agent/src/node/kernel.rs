@@ -5,8 +5,8 @@ use super::handle::Notice;
 use super::health::health;
 use super::instance::Leaving;
 use super::resume::Inventory;
+use super::sleep::{self, Woken};
 use crate::net::{Drift, Event, Heartbeat, Leftover, clock};
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tracing::{info, warn};
 use vipfleet_model::Name;
@@ -18,8 +18,10 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 impl EventLoop {
     /// Everything the kernel side has said since. Interfaces are looked at once for all their
     /// news, which come together: a half-known host would look like one that lacks the rest.
-    pub(super) fn hear_kernel(&mut self) {
-        while let Some(event) = self.net_events.try_recv() {
+    pub(super) fn hear_kernel(&mut self, woken: Woken) {
+        while woken.news
+            && let Some(event) = self.net_events.try_recv()
+        {
             self.hear(event);
         }
         let again = self.listen_again.take_if(|at| *at <= clock::now()).is_some();
@@ -29,7 +31,7 @@ impl EventLoop {
         if self.lan.is_deaf() {
             self.listen_again.get_or_insert_with(|| clock::now() + LISTEN_AGAIN);
         }
-        if !self.reconciled {
+        if woken.news && !self.reconciled {
             self.start_waiting();
         }
     }
@@ -244,11 +246,11 @@ impl EventLoop {
         if !std::mem::take(&mut self.routes_stale) {
             return;
         }
-        let routes = self.instances.iter().filter_map(|(name, instance)| {
-            Some(((instance.socket?, instance.prepared.config.vrid), name.clone()))
+        let routes = self.instances.iter().filter_map(|(number, instance)| {
+            Some((instance.socket?, instance.prepared.config.vrid, number))
         });
-        self.routes = routes.collect();
-        let used: BTreeSet<_> = self.routes.keys().map(|(socket, _)| *socket).collect();
-        self.lan.keep_only(|socket| used.contains(socket));
+        self.lan.reroute(routes);
+        let intervals = self.instances.values().map(|it| it.prepared.config.interval);
+        self.pause = intervals.min().map(sleep::pause).unwrap_or_default();
     }
 }

@@ -1,16 +1,18 @@
-//! The interfaces of this node as the loop uses them: their latest state, one VRRP socket per
-//! (interface, family), the announcer. Sends and receives; decides nothing.
+//! The interfaces of this node as the loop uses them: their latest state, a port per (interface,
+//! family), the announcer. Sends and receives; decides nothing.
 
+use super::instances::Number;
+use super::port::{Port, Ready};
 use super::prepare::PreparedInstance;
 use super::source;
-use crate::net::{Announcer, Device, InterfaceState, Origin, VrrpSocket};
+use crate::net::{Announcer, Device, Incoming, InterfaceState, Origin, Outlet, Rest, VrrpSocket};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::BorrowedFd;
-use tracing::{info, warn};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use tracing::{debug, info, warn};
 use vipfleet_model::{InterfaceFacts, Name, NodeFacts};
-use vipfleet_vrrp::Family;
+use vipfleet_vrrp::{Family, Vrid};
 
 /// RFC 9568 §5.1.1.2 and §5.1.2.2.
 const GROUP_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
@@ -22,7 +24,10 @@ pub(super) type SocketKey = (u32, Family);
 #[derive(Debug)]
 pub(super) struct Lan {
     interfaces: BTreeMap<String, InterfaceState>,
-    sockets: BTreeMap<SocketKey, VrrpSocket>,
+    ports: BTreeMap<SocketKey, Port>,
+    ready: Ready,
+    /// Ports with something to send.
+    speaking: Vec<SocketKey>,
     /// Left by the former image of the program, for the instances that come to need them.
     inherited: BTreeMap<SocketKey, VrrpSocket>,
     /// Where no socket could be opened, already said.
@@ -31,10 +36,12 @@ pub(super) struct Lan {
 }
 
 impl Lan {
-    pub(super) fn new(announcer: Announcer, inherited: Vec<(SocketKey, VrrpSocket)>) -> Self {
-        let (interfaces, sockets, deaf) = Default::default();
+    /// Knows no interface yet. Needs CAP_NET_RAW.
+    pub(super) fn new(inherited: Vec<(SocketKey, VrrpSocket)>) -> io::Result<Self> {
+        let (interfaces, ports, speaking, deaf) = Default::default();
+        let (ready, announcer) = (Ready::new()?, Announcer::open()?);
         let inherited = inherited.into_iter().collect();
-        Self { interfaces, sockets, inherited, deaf, announcer }
+        Ok(Self { interfaces, ports, ready, speaking, inherited, deaf, announcer })
     }
 
     /// Every instance runs: nobody will come for the rest.
@@ -61,7 +68,7 @@ impl Lan {
     fn close_unless_present(&mut self, index: Option<u32>) {
         let Some(index) = index else { return };
         if !self.interfaces.values().any(|it| it.index == index) {
-            self.sockets.retain(|(socket_index, _), _| *socket_index != index);
+            self.ports.retain(|(port_index, _), _| *port_index != index);
             self.deaf.retain(|(socket_index, _)| *socket_index != index);
         }
     }
@@ -70,14 +77,16 @@ impl Lan {
     pub(super) fn listen(&mut self, interface: &str, family: Family) -> Option<SocketKey> {
         let state = self.interfaces.get(interface)?;
         let key = (state.index, family);
-        if !self.sockets.contains_key(&key) {
+        if !self.ports.contains_key(&key) {
             let inherited = self.inherited.remove(&key).filter(|it| it.interface() == interface);
-            let socket = inherited.map_or_else(|| VrrpSocket::open(interface, key.0, family), Ok);
-            match socket {
-                Ok(socket) => {
+            let opened = inherited
+                .map_or_else(|| VrrpSocket::open(interface, key.0, family), Ok)
+                .and_then(|socket| self.ready.watch(key, &socket).map(|()| Port::new(socket)));
+            match opened {
+                Ok(port) => {
                     info!(interface, "listening for adverts");
                     self.deaf.remove(&key);
-                    self.sockets.insert(key, socket);
+                    self.ports.insert(key, port);
                 }
                 Err(error) => {
                     if self.deaf.insert(key) {
@@ -99,7 +108,7 @@ impl Lan {
         if !state.running {
             return Some(format!("interface {interface} is down"));
         }
-        if !self.sockets.contains_key(&(state.index, instance.config.family)) {
+        if !self.ports.contains_key(&(state.index, instance.config.family)) {
             return Some(format!("cannot listen for adverts on {interface}"));
         }
         match self.source(instance) {
@@ -113,39 +122,79 @@ impl Lan {
         !self.deaf.is_empty()
     }
 
-    /// Closes sockets that no instance uses.
-    pub(super) fn keep_only(&mut self, used: impl Fn(&SocketKey) -> bool) {
-        self.sockets.retain(|key, _| used(key));
+    /// Whose packets come from where: everybody's socket and VRID. Closes the ports of nobody.
+    pub(super) fn reroute(&mut self, routes: impl Iterator<Item = (SocketKey, Vrid, Number)>) {
+        self.ports.values_mut().for_each(Port::forget_members);
+        for (key, vrid, number) in routes {
+            if let Some(port) = self.ports.get_mut(&key) {
+                port.enter(vrid, number);
+            }
+        }
+        self.ports.retain(|_, port| port.has_members());
     }
 
-    pub(super) fn socket_keys(&self) -> Vec<SocketKey> {
-        self.sockets.keys().copied().collect()
+    /// Whose packets these are.
+    pub(super) fn addressee(&self, key: SocketKey, vrid: Vrid) -> Option<Number> {
+        self.ports.get(&key)?.member(vrid)
     }
 
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.sockets.values().map(std::os::fd::AsFd::as_fd)
+    /// Readable while a packet waits anywhere.
+    pub(super) fn readable(&self) -> BorrowedFd<'_> {
+        self.ready.as_fd()
     }
 
     pub(super) fn sockets(&self) -> impl Iterator<Item = (SocketKey, &VrrpSocket)> {
-        self.sockets.iter().map(|(key, socket)| (*key, socket))
+        self.ports.iter().map(|(key, port)| (*key, &port.socket))
     }
 
-    pub(super) fn socket(&mut self, key: SocketKey) -> Option<&mut VrrpSocket> {
-        self.sockets.get_mut(&key)
+    /// Asks the kernel where packets wait now; [`Self::ready`] then says it.
+    pub(super) fn look(&mut self) {
+        self.ready.look(self.ports.len());
     }
 
-    /// Sends one message from `source`.
-    pub(super) fn send(
-        &self,
+    /// Where the `at`-th of those packets wait.
+    pub(super) fn ready(&self, at: usize) -> Option<SocketKey> {
+        self.ready.key(at)
+    }
+
+    /// Reads a batch of what waits at a port.
+    pub(super) fn read(&mut self, key: SocketKey, incoming: &mut Incoming) -> io::Result<Rest> {
+        match self.ports.get_mut(&key) {
+            Some(port) => port.socket.read(incoming),
+            None => Ok(Rest::Nothing),
+        }
+    }
+
+    /// Queues one message from `source`, to leave with [`Self::send_all`].
+    pub(super) fn queue(
+        &mut self,
         key: SocketKey,
-        source: IpAddr,
-        destination: IpAddr,
+        sender: Number,
+        (source, destination): (IpAddr, IpAddr),
         message: &[u8],
     ) -> io::Result<()> {
-        let socket = self.sockets.get(&key).ok_or_else(|| {
+        let port = self.ports.get_mut(&key).ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotConnected, "there is no socket on the interface")
         })?;
-        socket.send(source, destination, message)
+        if port.outgoing.is_empty() {
+            self.speaking.push(key);
+        }
+        port.socket.queue(&mut port.outgoing, sender.0, (source, destination), message)
+    }
+
+    /// Sends what is queued: the adverts of a port with one system call. Says how each fared.
+    pub(super) fn send_all(&mut self, mut fared: impl FnMut(Number, io::Result<()>)) {
+        for key in self.speaking.drain(..) {
+            if let Some(Port { socket, outgoing, .. }) = self.ports.get_mut(&key) {
+                socket.send_all(outgoing, |sender, outcome| fared(Number(sender), outcome));
+            }
+        }
+        // A full transmit queue is no failure: a later round says the same.
+        self.announcer.flush(|outcome| {
+            if let Err(error) = outcome {
+                debug!(%error, "an address is not announced");
+            }
+        });
     }
 
     /// Sends one multicast advert from `source` with the virtual MAC of a device.
@@ -160,20 +209,22 @@ impl Lan {
         self.announcer.transmit(index, device.mac(), (source, group(device.family)), message)
     }
 
-    /// Announces one address on an interface, with the interface's own MAC or that of a device.
+    /// Queues an announcement of one address on an interface, with the interface's own MAC or that
+    /// of a device, to leave with [`Self::send_all`].
     pub(super) fn announce(
-        &self,
+        &mut self,
         interface: &str,
         address: IpAddr,
         device: Option<&Device>,
     ) -> io::Result<()> {
         let state = self.interfaces.get(interface);
         let virtual_mac = device.map(Device::mac);
-        let found = state
-            .and_then(|state| Some((state.index, virtual_mac.or(state.mac)?, state.ipv6.role)));
+        let outlet = state.and_then(|state| {
+            let mac = virtual_mac.or(state.mac)?;
+            Some(Outlet { index: state.index, mac, role: state.ipv6.role })
+        });
         // Links without an Ethernet address have neither ARP nor neighbour discovery.
-        let Some((index, mac, role)) = found else { return Ok(()) };
-        self.announcer.announce(index, mac, address, role)
+        outlet.map_or(Ok(()), |outlet| self.announcer.queue(outlet, address))
     }
 
     /// The address that adverts are sent from, while the interface has one.

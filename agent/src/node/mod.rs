@@ -6,6 +6,7 @@
 //! [`NodeReport`](vipfleet_model::NodeReport), a bounded stream of [`Notice`]s and the latest
 //! interface facts out.
 
+mod announce;
 mod apply;
 mod deadlines;
 mod event_loop;
@@ -13,13 +14,16 @@ mod group;
 mod handle;
 pub mod health;
 mod instance;
+mod instances;
 mod kernel;
 mod lan;
 mod moves;
 mod outputs;
+mod port;
 mod prepare;
 mod report;
 mod resume;
+mod sleep;
 mod source;
 mod succession;
 mod wake;

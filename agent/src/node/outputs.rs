@@ -3,6 +3,7 @@
 use super::event_loop::EventLoop;
 use super::handle::Notice;
 use super::instance::{Instance, Leaving, state};
+use super::instances::Number;
 use super::lan::{self, Lan};
 use crate::net::{Request, RequestError};
 use jiff::Timestamp;
@@ -15,42 +16,49 @@ use vipfleet_vrrp::{StateName, Transition, Transmission};
 
 impl EventLoop {
     /// Drains one router and files its next deadline. Called after every call into it.
-    pub(super) fn drain(&mut self, name: &Name) {
-        let mut stopped = false;
-        while let Some(output) =
-            self.instances.get_mut(name).and_then(|instance| instance.router.poll_output())
-        {
-            stopped |= output == Output::Stopped;
-            self.perform(name, output);
+    pub(super) fn drain(&mut self, number: Number) {
+        let mut has_stopped = false;
+        while let Some(instance) = self.instances.at(number) {
+            match instance.router.poll_output() {
+                None => break,
+                Some(Output::Transmit(transmission)) => {
+                    transmit((number, instance), &mut self.lan, transmission, &mut self.message);
+                }
+                Some(Output::Discarded { source, why }) => {
+                    instance.counters.discard(why);
+                    debug!(instance = %instance.name(), %source, why = why.name(), "discarded");
+                }
+                Some(Output::Stopped) => has_stopped = true,
+                Some(output) => {
+                    let name = instance.name().clone();
+                    self.perform(&name, output);
+                }
+            }
         }
-        let Some(instance) = self.instances.get_mut(name) else { return };
-        self.deadlines.set(name, instance.router.next_deadline());
-        if stopped && instance.leaving == Leaving::Resigned {
-            instance.leaving = Leaving::LetGo;
-            self.remove_if_gone(name);
+        if let Some(instance) = self.instances.at(number) {
+            self.deadlines.set(number, instance.router.next_deadline());
+            if has_stopped && instance.leaving == Leaving::Resigned {
+                instance.leaving = Leaving::LetGo;
+                let name = instance.name().clone();
+                self.remove_if_gone(&name);
+            }
         }
     }
 
+    /// What is not done on the path of every advert.
     fn perform(&mut self, name: &Name, output: Output) {
-        let Some(instance) = self.instances.get_mut(name) else { return };
         match output {
-            Output::Transmit(transmission) => {
-                transmit(instance, &self.lan, transmission, &mut self.message);
-            }
+            Output::Transmit(transmission) => self.transmit(name, transmission),
             Output::Custody(custody) => self.take_custody(name, custody),
-            Output::Announce => announce(instance, &self.lan),
+            Output::Announce => self.announce(name),
             Output::Elected(reason) => self.elect(name, &reason),
             Output::Changed(transition) => self.changed(name, transition),
-            Output::Discarded { source, why } => {
-                instance.counters.discard(why);
-                debug!(instance = %name, %source, why = why.name(), "advert discarded");
-            }
             Output::Warn(warning) => {
                 let text = warning.to_string();
                 self.notice(Notice::Warning { instance: Some(name.clone()), text });
                 self.dirty = true;
             }
-            Output::Stopped => {}
+            Output::Discarded { .. } | Output::Stopped => {}
         }
     }
 
@@ -62,26 +70,39 @@ impl EventLoop {
         self.ask(Request::Desire(desire));
     }
 
-    /// Asks the kernel side, now or with the rest of the change that is being made.
+    /// Asks the kernel side, together with the rest of this turn: an address that one instance
+    /// loses and another gains must not leave the kernel, and the claims of a thousand are one
+    /// batch. The adverts of the turn go before.
     pub(super) fn ask(&mut self, request: Request) {
-        match &mut self.together {
-            Some(requests) => requests.push(request),
-            None => self.ask_all([request]),
-        }
+        self.requests.push(request);
     }
 
-    pub(super) fn ask_all(&mut self, requests: impl IntoIterator<Item = Request>) {
+    pub(super) fn post_requests(&mut self) {
+        if self.requests.is_empty() {
+            return;
+        }
         // One that has ended has said so; one that was told to end lets go of everything.
-        if let Err(error @ RequestError::Full(_)) = self.net.request_all(requests) {
+        if let Err(error @ RequestError::Full(_)) = self.net.request_all(self.requests.drain(..)) {
             let text = format!("the kernel does not follow: {error}");
             self.notice(Notice::Warning { instance: None, text });
         }
     }
 
+    /// Adverts and announcements leave, those of a port at once.
+    pub(super) fn speak(&mut self) {
+        let Self { lan, instances, .. } = self;
+        lan.send_all(|number, outcome| {
+            if let Some(instance) = instances.at(number) {
+                instance.spoke(outcome);
+            }
+        });
+    }
+
     /// Sends one advert of a router outside its own wish: the goodbye of one that is replaced.
     pub(super) fn transmit(&mut self, name: &Name, transmission: Transmission) {
-        if let Some(instance) = self.instances.get_mut(name) {
-            transmit(instance, &self.lan, transmission, &mut self.message);
+        let Some(number) = self.instances.number(name) else { return };
+        if let Some(instance) = self.instances.at(number) {
+            transmit((number, instance), &mut self.lan, transmission, &mut self.message);
         }
     }
 
@@ -136,45 +157,34 @@ impl EventLoop {
     }
 }
 
-/// Sends one advert to the group, or one copy to each unicast peer.
-fn transmit(instance: &mut Instance, lan: &Lan, transmission: Transmission, message: &mut Vec<u8>) {
+/// Queues one advert to the group, or one copy to each unicast peer.
+fn transmit(
+    (number, instance): (Number, &mut Instance),
+    lan: &mut Lan,
+    transmission: Transmission,
+    message: &mut Vec<u8>,
+) {
     let (Some(key), Some(source)) = (instance.socket, instance.source) else { return };
     instance.tell_time_of_day();
-    let mut send = |destination: IpAddr| {
-        instance.router.encode(transmission, source, destination, message);
-        // Over unicast the kernel finds the way, and the interface's own MAC goes with it.
-        let sent = match &instance.prepared.device {
-            Some(device) if destination.is_multicast() => lan.transmit(device, source, message),
-            _ => lan.send(key, source, destination, message),
-        };
-        match sent {
-            Ok(()) => instance.counters.sent += 1,
-            Err(error) => {
-                let instance = &instance.prepared.assigned.name;
-                warn!(%instance, %destination, %error, "advert not sent");
-            }
-        }
+    let group = [lan::group(instance.prepared.config.family)];
+    let destinations: &[IpAddr] = match &instance.prepared.config.destination {
+        Destination::Multicast => &group,
+        Destination::Unicast(peers) => peers,
     };
-    match &instance.prepared.config.destination {
-        Destination::Multicast => send(lan::group(instance.prepared.config.family)),
-        Destination::Unicast(peers) => peers.iter().copied().for_each(send),
-    }
-}
-
-/// One announcement of every address. A full transmit queue is no failure: a later round says
-/// the same.
-fn announce(instance: &Instance, lan: &Lan) {
-    for address in instance.prepared.addresses.iter() {
-        let own = address.dev.as_deref().unwrap_or(instance.interface());
-        // Addresses with an interface of their own are not on the device.
-        let home = instance.prepared.device.as_ref().filter(|_| address.dev.is_none());
-        let elsewhere = instance.prepared.assigned.garp.interfaces.iter().map(String::as_str);
-        for interface in std::iter::once(own).chain(elsewhere.filter(|it| *it != own)) {
-            let device = home.filter(|_| interface == instance.interface());
-            if let Err(error) = lan.announce(interface, address.ip(), device) {
-                let (instance, address) = (instance.name(), address.ip());
-                debug!(%instance, %address, interface, %error, "not announced");
+    let mut outcome = None;
+    for destination in destinations {
+        instance.router.encode(transmission, source, *destination, message);
+        // Over unicast the kernel finds the way, and the interface's own MAC goes with it.
+        let device = instance.prepared.device.as_ref().filter(|_| destination.is_multicast());
+        match device.map(|device| lan.transmit(device, source, message)) {
+            Some(sent) => outcome = Some(sent),
+            None => {
+                let queued = lan.queue(key, number, (source, *destination), message);
+                outcome = queued.err().map(Err).or(outcome);
             }
         }
+    }
+    if let Some(outcome) = outcome {
+        instance.spoke(outcome);
     }
 }

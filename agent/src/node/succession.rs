@@ -9,7 +9,7 @@ use super::handle::{Command, Ending};
 use super::health::CheckState;
 use super::instance::{Counters, Instance};
 use super::lan::SocketKey;
-use crate::net::{Heartbeat, VrrpSocket, clock};
+use crate::net::{Heartbeat, Incoming, VrrpSocket, clock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
@@ -188,8 +188,12 @@ impl EventLoop {
                 let handed = instance.router.hand_over(instance.clock);
                 handed.map_err(|why| NotNow::Unsettled(name.clone(), why))?;
             }
-            self.drain(&name);
+            if let Some(number) = self.instances.number(&name) {
+                self.drain(number);
+            }
         }
+        self.speak();
+        self.post_requests();
         self.sketch()
     }
 
@@ -228,20 +232,21 @@ impl EventLoop {
         if state != StateName::Master {
             self.take_custody(name, Custody::None);
         }
-        let Some(instance) = self.instances.get_mut(name) else { return true };
+        let Some(number) = self.instances.number(name) else { return true };
+        let Some(instance) = self.instances.at(number) else { return true };
         instance.clock = instance.clock.max(clock::now());
         instance.router.carry_on(instance.clock, past.router);
-        self.drain(name);
+        self.drain(number);
         self.carried_on = true;
         true
     }
 
     /// Routers that carry on hear what came while they could not, before any of their deadlines
     /// fires: silence that was nobody's is no evidence.
-    pub(super) fn hear_what_waited(&mut self) {
+    pub(super) fn hear_what_waited(&mut self, incoming: &mut Incoming) {
         if std::mem::take(&mut self.carried_on) {
             self.reroute();
-            self.drain_sockets();
+            self.drain_sockets(incoming);
         }
     }
 }

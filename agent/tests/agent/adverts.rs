@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use vipfleet_agent::net::VrrpSocket;
+use vipfleet_agent::net::{Incoming, Packet, VrrpSocket};
 use vipfleet_vrrp::{Family, Time, packet};
 
 /// One advert as it came.
@@ -38,10 +38,10 @@ impl Listener {
         let (theirs, stop) = (Arc::clone(&heard), Arc::clone(&ended));
         let thread = host.spawn(move || {
             let mut socket = VrrpSocket::open("eth0", index, family).unwrap();
+            let mut incoming = Box::<Incoming>::default();
             while !AtomicBool::load(&stop, Ordering::Relaxed) {
-                while let Ok(Some(packet)) = socket.receive() {
-                    take(&theirs, &packet);
-                }
+                socket.read(&mut incoming).unwrap();
+                incoming.packets().for_each(|packet| take(&theirs, &packet));
                 std::thread::sleep(Duration::from_millis(2));
             }
         });
@@ -58,7 +58,7 @@ impl Listener {
     }
 }
 
-fn take(heard: &Mutex<BTreeMap<u8, Vec<Heard>>>, packet: &vipfleet_agent::net::Packet<'_>) {
+fn take(heard: &Mutex<BTreeMap<u8, Vec<Heard>>>, packet: &Packet<'_>) {
     let advert = packet::parse(packet.envelope, packet.message).unwrap();
     let (priority, addresses) = (advert.priority, advert.addresses().collect());
     let mut heard = heard.lock().unwrap();

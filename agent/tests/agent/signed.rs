@@ -9,7 +9,7 @@ use crate::process::{Agent, Home};
 use crate::server::{FLEET, Held, Server};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
-use vipfleet_agent::net::{VrrpSocket, clock, socket::GROUP};
+use vipfleet_agent::net::{Incoming, VrrpSocket, clock, socket::GROUP};
 use vipfleet_model::Assignment;
 use vipfleet_model::hmac::{AntiReplay, Hmac, HmacKey, HmacMode};
 use vipfleet_model::instance::{Authentication, Takeover};
@@ -122,9 +122,11 @@ fn outranking(hmac: Option<Hmac>) -> Vec<u8> {
     message
 }
 
-/// The key that the next advert in the socket was signed with.
+/// The key that the last advert in the socket was signed with.
 fn signing_key(socket: &mut VrrpSocket) -> Option<u8> {
-    let packet = socket.receive().unwrap()?;
+    let mut incoming = Box::<Incoming>::default();
+    socket.read(&mut incoming).unwrap();
+    let packet = incoming.packets().last()?;
     // Type, key, two bytes of nothing, the sequence and the tag end the message.
     let trailer = packet.message.len().checked_sub(28)?;
     Some(packet.message[trailer + 1])

@@ -10,6 +10,9 @@ use std::mem::size_of;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
+use vipfleet_agent::net::{Incoming, Packet, Rest, VrrpSocket};
+use vipfleet_vrrp::Time;
+use vipfleet_vrrp::packet::Envelope;
 
 static IDENT: AtomicU16 = AtomicU16::new(1);
 
@@ -19,6 +22,36 @@ pub(crate) fn readable(socket: &Socket, within: Duration) -> bool {
     let nanos = within.subsec_nanos().into();
     let seconds = i64::try_from(within.as_secs()).unwrap();
     poll(&mut fds, Some(&Timespec { tv_sec: seconds, tv_nsec: nanos })).unwrap() == 1
+}
+
+/// A packet that was read.
+pub(crate) struct Received {
+    pub(crate) envelope: Envelope,
+    pub(crate) message: Vec<u8>,
+    pub(crate) received: Time,
+}
+
+/// All that waits in a VRRP socket.
+pub(crate) fn read(socket: &mut VrrpSocket) -> Vec<Received> {
+    let (mut incoming, mut all) = (Box::<Incoming>::default(), Vec::new());
+    loop {
+        let rest = socket.read(&mut incoming).unwrap();
+        all.extend(incoming.packets().map(|packet| {
+            let Packet { envelope, message, received } = packet;
+            Received { envelope, message: message.to_vec(), received }
+        }));
+        if rest == Rest::Nothing {
+            return all;
+        }
+    }
+}
+
+/// What waits, which is one packet.
+#[track_caller]
+pub(crate) fn only(socket: &mut VrrpSocket) -> Received {
+    let mut all = read(socket);
+    assert_eq!(all.len(), 1, "packets");
+    all.remove(0)
 }
 
 /// A pinger that lives inside a namespace.

@@ -1,12 +1,12 @@
 //! The VRRP socket and gratuitous ARP between two hosts.
 
 use crate::lab::{Namespace, Pair, until};
-use crate::probe::{arp_socket, frame, readable};
+use crate::probe::{arp_socket, frame, only, read, readable};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-use vipfleet_agent::net::{Announcer, Role, VrrpSocket, clock, socket::GROUP};
+use vipfleet_agent::net::{Announcer, Outgoing, Outlet, Role, VrrpSocket, clock, socket::GROUP};
 use vipfleet_vrrp::Family;
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1));
@@ -31,13 +31,13 @@ fn an_advert_crosses_the_wire_by_multicast_and_by_unicast() {
         let before = clock::now();
         host.send(HOST, destination, b"advert").unwrap();
         await_packet(&client);
-        let packet = client.receive().unwrap().unwrap();
+        let packet = only(&mut client);
         assert_eq!(packet.message, b"advert");
         assert_eq!(packet.envelope.source, HOST);
         assert_eq!(packet.envelope.destination, destination);
         assert_eq!(packet.envelope.ttl, 255, "RFC 9568 §5.1.1.3");
         assert!(packet.received >= before && packet.received <= clock::now());
-        assert!(client.receive().unwrap().is_none());
+        assert!(read(&mut client).is_empty());
     }
 }
 
@@ -49,7 +49,7 @@ fn a_packet_is_dated_when_it_came_and_not_when_it_was_read() {
     await_packet(&client);
     let arrived_by = clock::now();
     std::thread::sleep(Duration::from_millis(100));
-    let received = client.receive().unwrap().unwrap().received;
+    let received = only(&mut client).received;
     assert!(received <= arrived_by, "{} late", received.since(arrived_by).as_secs_f64());
 }
 
@@ -93,8 +93,8 @@ fn own_multicasts_do_not_come_back_and_packets_of_other_interfaces_do_not_come_i
     let client = open(&pair.client);
     client.send(CLIENT, IpAddr::V4(GROUP), b"foreign").unwrap();
     await_packet(&host);
-    assert_eq!(host.receive().unwrap().unwrap().message, b"foreign");
-    assert!(host.receive().unwrap().is_none());
+    assert_eq!(only(&mut host).message, b"foreign");
+    assert!(read(&mut host).is_empty());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_socket_rejoins_an_interface_that_came_back_under_a_new_index() {
     let client = open(&pair.client);
     client.send(CLIENT, IpAddr::V4(GROUP), b"again").unwrap();
     await_packet(&host);
-    assert_eq!(host.receive().unwrap().unwrap().message, b"again");
+    assert_eq!(only(&mut host).message, b"again");
 }
 
 #[test]
@@ -123,16 +123,14 @@ fn packets_that_nobody_read_in_time_are_counted() {
         host.send(HOST, IpAddr::V4(GROUP), &[0; 40]).unwrap();
     }
     await_packet(&client);
-    let mut read = 0;
+    let mut count = 0;
     // The count comes with a packet that arrives after the loss.
     until("the count", || {
-        while client.receive().unwrap().is_some() {
-            read += 1;
-        }
+        count += read(&mut client).len() as u64;
         host.send(HOST, IpAddr::V4(GROUP), &[0; 40]).unwrap();
         client.overruns() > 0
     });
-    assert!(client.overruns() >= 200 - read, "{} of 200, {read} read", client.overruns());
+    assert!(client.overruns() >= 200 - count, "{} of 200, {count} read", client.overruns());
 }
 
 #[test]
@@ -157,17 +155,19 @@ fn a_datagram_with_ip_options_is_read_from_where_its_header_ends() {
     bytes.extend(b"advert");
     raw.send_to(&bytes, &SocketAddrV4::new(Ipv4Addr::new(10, 77, 0, 2), 0).into()).unwrap();
     await_packet(&client);
-    assert_eq!(client.receive().unwrap().unwrap().message, b"advert");
+    assert_eq!(only(&mut client).message, b"advert");
 }
 
 #[test]
 fn a_neighbour_sees_our_gratuitous_arp_as_keepalived_sends_it() {
     let pair = Pair::new();
     let watcher = arp_socket(&pair.client);
-    let announcer = pair.host.enter(Announcer::open).unwrap();
+    let mut announcer = pair.host.enter(Announcer::open).unwrap();
     let mac = pair.host.mac("eth0");
     let vip = Ipv4Addr::new(10, 77, 0, 100);
-    announcer.announce(pair.host.index("eth0"), mac, vip.into(), Role::Host).unwrap();
+    let outlet = Outlet { index: pair.host.index("eth0"), mac, role: Role::Host };
+    announcer.queue(outlet, vip.into()).unwrap();
+    announcer.flush(Result::unwrap);
     let seen = loop {
         let frame = frame(&watcher, WAIT).expect("an announcement");
         // The kernels of both ends may be looking for each other.
@@ -189,12 +189,40 @@ fn a_neighbour_sees_our_gratuitous_arp_as_keepalived_sends_it() {
 fn an_announcement_corrects_a_neighbour_that_knew_another_host() {
     let pair = Pair::new();
     pair.client.ip("neigh replace 10.77.0.100 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
-    let announcer = pair.host.enter(Announcer::open).unwrap();
+    let mut announcer = pair.host.enter(Announcer::open).unwrap();
     let mac = pair.host.mac("eth0");
     let text = mac.map(|it| format!("{it:02x}")).join(":");
     let vip = Ipv4Addr::new(10, 77, 0, 100).into();
     until("the neighbour to learn", || {
-        announcer.announce(pair.host.index("eth0"), mac, vip, Role::Host).unwrap();
+        let outlet = Outlet { index: pair.host.index("eth0"), mac, role: Role::Host };
+        announcer.queue(outlet, vip).unwrap();
+        announcer.flush(Result::unwrap);
         pair.client.ip("neigh show 10.77.0.100").contains(&text)
     });
+}
+
+#[test]
+fn messages_that_leave_together_arrive_in_order_and_one_that_is_refused_keeps_none_back() {
+    let pair = Pair::new();
+    let (host, mut client) = (open(&pair.host), open(&pair.client));
+    let stranger = Ipv4Addr::new(10, 77, 0, 99).into();
+    let mut outgoing = Outgoing::default();
+    for number in 0..200_u32 {
+        let source = if number == 70 { stranger } else { HOST };
+        let to = (source, IpAddr::V4(GROUP));
+        host.queue(&mut outgoing, number, to, &number.to_be_bytes()).unwrap();
+    }
+    let mut refused = Vec::new();
+    host.send_all(&mut outgoing, |number, outcome| {
+        refused.extend(outcome.is_err().then_some(number));
+    });
+    assert_eq!(refused, [70]);
+    assert!(outgoing.is_empty());
+    let mut heard = Vec::new();
+    until("all the others", || {
+        heard.extend(read(&mut client).into_iter().map(|it| it.message));
+        heard.len() == 199
+    });
+    let sent = (0..200_u32).filter(|it| *it != 70).map(|it| it.to_be_bytes().to_vec());
+    assert!(heard.into_iter().eq(sent));
 }

@@ -1,14 +1,14 @@
 //! The VRRP socket and neighbour advertisements between two hosts, over IPv6.
 
 use crate::lab::{Namespace, Pair, until};
-use crate::probe::readable;
+use crate::probe::{only, read, readable};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn6, recvmsg, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::IoSliceMut;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
-use vipfleet_agent::net::{Announcer, Role, VrrpSocket, clock, socket::GROUP_V6};
+use vipfleet_agent::net::{Announcer, Outlet, Role, VrrpSocket, clock, socket::GROUP_V6};
 use vipfleet_vrrp::Family;
 
 const HOST: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
@@ -38,13 +38,13 @@ fn an_advert_crosses_the_wire_by_multicast_and_by_unicast() {
         let before = clock::now();
         host.send(source, destination, b"advert").unwrap();
         await_packet(&client);
-        let packet = client.receive().unwrap().unwrap();
+        let packet = only(&mut client);
         assert_eq!(packet.message, b"advert");
         assert_eq!(packet.envelope.source, source);
         assert_eq!(packet.envelope.destination, destination);
         assert_eq!(packet.envelope.ttl, 255, "RFC 9568 §5.1.2.3");
         assert!(packet.received >= before && packet.received <= clock::now());
-        assert!(client.receive().unwrap().is_none());
+        assert!(read(&mut client).is_empty());
     }
 }
 
@@ -55,7 +55,7 @@ fn the_largest_advert_arrives_whole() {
     let message = [0x31; 8 + 255 * 16];
     host.send(HOST, GROUP, &message).unwrap();
     await_packet(&client);
-    assert_eq!(client.receive().unwrap().unwrap().message, message);
+    assert_eq!(only(&mut client).message, message);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_packet_is_dated_when_it_came_and_not_when_it_was_read() {
     await_packet(&client);
     let arrived_by = clock::now();
     std::thread::sleep(Duration::from_millis(100));
-    let received = client.receive().unwrap().unwrap().received;
+    let received = only(&mut client).received;
     assert!(received <= arrived_by, "{} late", received.since(arrived_by).as_secs_f64());
 }
 
@@ -114,7 +114,7 @@ fn a_packet_that_crossed_a_router_says_so() {
     let to = std::net::SocketAddrV6::new(GROUP_V6, 0, 0, pair.host.index("eth0"));
     raw.send_to(b"advert", &to.into()).unwrap();
     await_packet(&client);
-    assert_eq!(client.receive().unwrap().unwrap().envelope.ttl, 254);
+    assert_eq!(only(&mut client).envelope.ttl, 254);
 }
 
 #[test]
@@ -132,8 +132,8 @@ fn own_multicasts_do_not_come_back_and_packets_of_other_interfaces_do_not_come_i
     let client = open(&pair.client);
     client.send(CLIENT, GROUP, b"foreign").unwrap();
     await_packet(&host);
-    assert_eq!(host.receive().unwrap().unwrap().message, b"foreign");
-    assert!(host.receive().unwrap().is_none());
+    assert_eq!(only(&mut host).message, b"foreign");
+    assert!(read(&mut host).is_empty());
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_socket_rejoins_an_interface_that_came_back_under_a_new_index() {
     let client = open(&pair.client);
     client.send(CLIENT, GROUP, b"again").unwrap();
     await_packet(&host);
-    assert_eq!(host.receive().unwrap().unwrap().message, b"again");
+    assert_eq!(only(&mut host).message, b"again");
 }
 
 #[test]
@@ -170,12 +170,14 @@ fn an_advertisement_corrects_a_neighbour_that_knew_another_host() {
         let pair = Pair::over_ipv6();
         let wrong = "lladdr 02:00:00:00:00:99 dev eth0 nud stale";
         pair.client.ip(&format!("neigh replace 2001:db8::100 {wrong}"));
-        let announcer = pair.host.enter(Announcer::open).unwrap();
+        let mut announcer = pair.host.enter(Announcer::open).unwrap();
         let mac = pair.host.mac("eth0");
         let text = mac.map(|it| format!("{it:02x}")).join(":");
         let vip = "2001:db8::100".parse().unwrap();
         until("the neighbour to learn", || {
-            announcer.announce(pair.host.index("eth0"), mac, vip, role).unwrap();
+            let index = pair.host.index("eth0");
+            announcer.queue(Outlet { index, mac, role }, vip).unwrap();
+            announcer.flush(Result::unwrap);
             pair.client.ip("-6 neigh show 2001:db8::100").contains(&text)
         });
         let shown = pair.client.ip("-6 neigh show 2001:db8::100");

@@ -1,13 +1,12 @@
 //! IPv4: how its socket is opened, its header read and its adverts sent.
 
 use super::{GROUP, Taken};
+use crate::net::batch::{Addressed, Control};
 use nix::libc;
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn, sendmsg};
-use socket2::{Domain, InterfaceIndexOrAddress, Socket};
-use std::io::{self, IoSlice};
+use socket2::{Domain, InterfaceIndexOrAddress, SockAddr, Socket};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 use vipfleet_vrrp::packet::Envelope;
 
 pub(super) fn open(interface: &str, index: u32) -> io::Result<Socket> {
@@ -30,12 +29,11 @@ pub(super) fn open(interface: &str, index: u32) -> io::Result<Socket> {
 }
 
 /// From `source` to `destination`, out of the interface `index`.
-pub(super) fn send(
-    socket: &Socket,
+pub(super) fn addressed(
     index: u32,
-    (source, destination): (Ipv4Addr, Ipv4Addr),
-    message: &[u8],
-) -> io::Result<()> {
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+) -> io::Result<Addressed> {
     let index = i32::try_from(index).map_err(|_| io::ErrorKind::InvalidInput)?;
     let in_addr = |address: Ipv4Addr| libc::in_addr { s_addr: u32::from(address).to_be() };
     // The source by ip(7)'s IP_PKTINFO: bind(2) would also filter what is received.
@@ -44,14 +42,8 @@ pub(super) fn send(
         ipi_spec_dst: in_addr(source),
         ipi_addr: in_addr(Ipv4Addr::UNSPECIFIED),
     };
-    sendmsg(
-        socket.as_raw_fd(),
-        &[IoSlice::new(message)],
-        &[ControlMessage::Ipv4PacketInfo(&from)],
-        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
-        Some(&SockaddrIn::from(SocketAddrV4::new(destination, 0))),
-    )?;
-    Ok(())
+    let to = SockAddr::from(SocketAddrV4::new(destination, 0));
+    Ok((to, Control::put(libc::IPPROTO_IP, libc::IP_PKTINFO, from)))
 }
 
 /// Takes the IPv4 header off: raw sockets deliver it (raw(7)). `None` for what the kernel never

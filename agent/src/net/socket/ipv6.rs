@@ -1,13 +1,13 @@
 //! IPv6: how its socket is opened, its packets read and its adverts sent.
 
 use super::{GROUP_V6, Taken};
+use crate::net::batch::{Addressed, Control};
 use nix::libc;
-use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrIn6, sendmsg, setsockopt, sockopt};
-use socket2::{Domain, Socket};
-use std::io::{self, IoSlice};
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, SockAddr, Socket};
+use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6};
 use std::ops::Range;
-use std::os::fd::AsRawFd;
 use vipfleet_vrrp::packet::Envelope;
 
 pub(super) fn open(interface: &str, index: u32) -> io::Result<Socket> {
@@ -28,12 +28,7 @@ pub(super) fn open(interface: &str, index: u32) -> io::Result<Socket> {
 }
 
 /// From `source` to `destination`, out of the interface `index`.
-pub(super) fn send(
-    socket: &Socket,
-    index: u32,
-    (source, destination): (Ipv6Addr, Ipv6Addr),
-    message: &[u8],
-) -> io::Result<()> {
+pub(super) fn addressed(index: u32, source: Ipv6Addr, destination: Ipv6Addr) -> Addressed {
     // The source by ipv6(7)'s IPV6_PKTINFO: bind(2) would also filter what is received.
     let from = libc::in6_pktinfo {
         ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
@@ -41,14 +36,8 @@ pub(super) fn send(
     };
     let local = destination.is_multicast() || destination.is_unicast_link_local();
     let scope = if local { index } else { 0 };
-    sendmsg(
-        socket.as_raw_fd(),
-        &[IoSlice::new(message)],
-        &[ControlMessage::Ipv6PacketInfo(&from)],
-        MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL,
-        Some(&SockaddrIn6::from(SocketAddrV6::new(destination, 0, 0, scope))),
-    )?;
-    Ok(())
+    let to = SockAddr::from(SocketAddrV6::new(destination, 0, 0, scope));
+    (to, Control::put(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, from))
 }
 
 /// What the header said. `None` for what the kernel never delivers, a packet without it.
