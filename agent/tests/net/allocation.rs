@@ -101,9 +101,10 @@ impl Bare {
     }
 
     fn stop(mut self) {
-        // Said twice: nobody waits for a successor.
+        // Said twice: nobody waits for a successor. One that has nothing to hand over is gone by
+        // the second time.
         for _ in 0..2 {
-            wait(self.node.send(Command::Stop)).unwrap();
+            wait(self.node.send(Command::Stop)).ok();
         }
         while !matches!(wait(self.notices.recv()), None | Some(Notice::Stopped)) {}
         self.thread.join().unwrap();
