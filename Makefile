@@ -4,9 +4,9 @@
 CARGO ?= cargo
 # .ci/run passes --locked: a build that would change Cargo.lock fails there.
 CARGO_FLAGS ?=
-# Tests lay networks of namespaces; the laboratory itself lets only one stand for every processor,
-# so more threads than that would only wait.
-TEST_THREADS ?= $(shell nproc)
+# Tests lay networks of namespaces and wait for timers most of the time; the laboratory itself lets
+# only two stand for every processor, so more threads than that would only wait for it.
+TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 # How many cases each property test tries in a soak, and how many seeds the simulator runs.
 SOAK_CASES ?= 100000
 SEEDS ?= 100000

@@ -6,6 +6,7 @@ use super::{Liveness, SessionEvent, View};
 use crate::store::{Event, EventKind, Events, StoredTransition};
 use futures::{FutureExt as _, StreamExt as _};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,11 @@ use tracing::error;
 
 /// Events taken in before the picture is published again.
 const BATCH: usize = 1024;
+
+/// How long news of sessions are gathered before they are taken in, for each node of the fleet:
+/// about what it takes to publish a picture of it. After a push every agent has a verdict and two
+/// reports to say, and the next pushes must not wait for a picture of each.
+const GATHERED: Duration = Duration::from_micros(1);
 
 /// Where the follower says what it learned.
 pub(super) struct Outlets {
@@ -50,7 +56,10 @@ impl Follower {
                     Some(event) => self.take(event),
                     None => return error!("the store is not the one that was loaded any more"),
                 },
-                Some(event) = sessions.recv() => self.view.hear(event),
+                Some(event) = sessions.recv() => {
+                    self.view.hear(event);
+                    tokio::time::sleep(GATHERED * self.view.size()).await;
+                }
                 () = tokio::time::sleep_until(verdict) => {}
                 () = stop.cancelled() => return,
             }

@@ -148,6 +148,11 @@ impl View {
         self.nodes.get(name).map(AsRef::as_ref)
     }
 
+    /// How many nodes there are.
+    pub(super) fn size(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn node_views(&self) -> impl Iterator<Item = (&Name, &NodeView)> {
         self.nodes.iter().map(|(name, node)| (name, node.as_ref()))
     }

@@ -15,6 +15,9 @@ thread_local! {
     static HELD: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Laboratories at a time for each processor: what runs in them waits, for timers, most of the time.
+const PLACES: usize = 2;
+
 /// Held for as long as a laboratory stands.
 #[derive(Debug)]
 pub(super) struct Slot {
@@ -22,14 +25,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Waits for a free place: one laboratory for every processor.
+    /// Waits for a free place.
     ///
     /// # Panics
     /// When this thread holds one already: with a single place it would wait for itself.
     #[track_caller]
     pub(super) fn wait() -> Self {
         assert!(!HELD.get(), "one laboratory a test: drop the first one before building another");
-        let places = thread::available_parallelism().map_or(1, usize::from);
+        let places = PLACES * thread::available_parallelism().map_or(1, usize::from);
         loop {
             for place in 0..places {
                 if let Some(lock) = try_place(place) {

@@ -69,8 +69,8 @@ pub const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
-        name: "priority 0, v2 at 20 s",
-        both: "version 2\n advert_int 20",
+        name: "priority 0, v2 at 11 s",
+        both: "version 2\n advert_int 11",
         priorities: &[255, 254],
         stories: [Story::Resigns; 2],
         ..PLAIN

@@ -13,6 +13,10 @@ use crate::wait;
 
 /// How long two owners have to persist to be no passing doubt.
 const PERSISTS: Duration = Duration::from_secs(3);
+/// Shorter than two of three intervals of the row where priority 0 must be faster than a timer.
+const BEFORE_THE_TIMER: Duration = Duration::from_secs(15);
+/// Longer than three of them.
+const TAKES_OVER: Duration = Duration::from_secs(60);
 /// Shorter than the preemption delay of the row that has one.
 const STILL_WAITING: Duration = Duration::from_millis(1500);
 
@@ -69,14 +73,13 @@ pub fn play(name: &str) {
                 scene.stop(story);
                 scene.tie();
             }
-            Story::Resigns => scene.stop(story),
             Story::Succession => scene.succession(),
             Story::Together => {
                 scene.stop(story);
                 scene.die(story);
                 scene.fault();
             }
-            Story::Rank | Story::Keeps | Story::Waits => {
+            Story::Rank | Story::Keeps | Story::Waits | Story::Resigns => {
                 scene.stop(story);
                 scene.die(story);
             }
@@ -113,6 +116,12 @@ impl<'row> Scene<'row> {
     #[track_caller]
     fn stop(&mut self, story: Story) {
         assert!(self.routers[0].process().terminate().success(), "{:?} ended badly", self.first);
+        if story == Story::Resigns {
+            let owners = || owners(&self.lab, self.row);
+            wait::until("priority 0 to be obeyed", BEFORE_THE_TIMER, owners, |all| {
+                all[0] == ["n2"]
+            });
+        }
         self.moves_to("n2");
         self.routers[0] = begin(&self.lab, self.row, self.first, 0);
         match story {
@@ -142,7 +151,7 @@ impl<'row> Scene<'row> {
     fn takes_over(&self, heir: &str) {
         for vip in vips(self.row) {
             let held = || kernel::holds(self.lab.host(heir), vip);
-            wait::until("the next in rank to take over", wait::GENEROUS, held, |held| *held);
+            wait::until("the next in rank to take over", TAKES_OVER, held, |held| *held);
         }
     }
 
