@@ -15,7 +15,7 @@ thread_local! {
     static HELD: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Laboratories at a time for each processor: what runs in them waits, for timers, most of the time.
+/// Laboratories at a time for each processor: what runs in them mostly waits for timers.
 const PLACES: usize = 2;
 
 /// Held for as long as a laboratory stands.

@@ -33,8 +33,7 @@ pub enum Story {
     Keeps,
     /// The same, but who stopped and returned waits before it owns again.
     Waits,
-    /// As [`Story::Rank`], and a stop moves the VIP long before the timer of the other one could run
-    /// out.
+    /// As [`Story::Rank`], and a stop moves the VIP long before a timer could run out.
     Resigns,
     /// Who stopped and returned leaves the VIP where it is; of two equal masters the one with the
     /// higher address stays, as when a cut LAN heals.
