@@ -37,6 +37,15 @@ fn running(agent: &Agent) -> Option<Guard> {
     .next()
 }
 
+/// Ends the guard of an agent that a test is done with: at 255 s adverts it would stand by for a
+/// quarter of an hour.
+pub(crate) fn dismiss(agent: &Agent) {
+    if let Some(Guard(pid)) = running(agent) {
+        // It may have ended meanwhile.
+        kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+    }
+}
+
 impl Guard {
     pub(crate) fn kill(self) {
         kill(Pid::from_raw(self.0), Signal::SIGKILL).unwrap();

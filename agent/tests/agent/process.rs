@@ -147,6 +147,7 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
+        crate::guard::dismiss(self);
         if std::thread::panicking() {
             eprintln!("--- agent ---\n{}", self.log());
         }

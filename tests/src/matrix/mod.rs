@@ -33,7 +33,7 @@ pub enum Story {
     Keeps,
     /// The same, but who stopped and returned waits before it owns again.
     Waits,
-    /// As [`Story::Rank`], and a stop moves the VIP long before a timer could run out.
+    /// A stop moves the VIP long before a timer could run out.
     Resigns,
     /// Who stopped and returned leaves the VIP where it is; of two equal masters the one with the
     /// higher address stays, as when a cut LAN heals.
@@ -96,7 +96,10 @@ pub fn render() -> String {
 fn cells(story: Story) -> [String; 2] {
     let same = |text: &str| [text.to_owned(), text.to_owned()];
     match story {
-        Story::Rank | Story::Succession | Story::Resigns => same("green"),
+        Story::Rank | Story::Succession => same("green"),
+        Story::Resigns => {
+            ["green".into(), "not played: its timer is that of the first rows".into()]
+        }
         Story::Together => ["green; so is a fault of one".into(), "green".into()],
         Story::Keeps => ["green: the peer keeps it".into(), "green".into()],
         Story::Waits => ["green: back after the delay".into(), "green".into()],

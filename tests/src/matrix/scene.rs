@@ -15,8 +15,6 @@ use crate::wait;
 const PERSISTS: Duration = Duration::from_secs(3);
 /// Shorter than two of three intervals of the row where priority 0 must be faster than a timer.
 const BEFORE_THE_TIMER: Duration = Duration::from_secs(15);
-/// Longer than three of them.
-const TAKES_OVER: Duration = Duration::from_secs(60);
 /// Shorter than the preemption delay of the row that has one.
 const STILL_WAITING: Duration = Duration::from_millis(1500);
 
@@ -79,7 +77,8 @@ pub fn play(name: &str) {
                 scene.die(story);
                 scene.fault();
             }
-            Story::Rank | Story::Keeps | Story::Waits | Story::Resigns => {
+            Story::Resigns => scene.stop(story),
+            Story::Rank | Story::Keeps | Story::Waits => {
                 scene.stop(story);
                 scene.die(story);
             }
@@ -151,7 +150,7 @@ impl<'row> Scene<'row> {
     fn takes_over(&self, heir: &str) {
         for vip in vips(self.row) {
             let held = || kernel::holds(self.lab.host(heir), vip);
-            wait::until("the next in rank to take over", TAKES_OVER, held, |held| *held);
+            wait::until("the next in rank to take over", wait::GENEROUS, held, |held| *held);
         }
     }
 
