@@ -5,7 +5,7 @@
 use super::{Checker, Happening};
 use crate::definition::Definition;
 use crate::plan::Program;
-use crate::world::World;
+use crate::world::{Status, World};
 use std::time::Duration;
 use vipfleet_vrrp::{Preemption, Reason, StateName, Time};
 
@@ -45,6 +45,10 @@ impl Checker for Usurper {
 
     fn time_passes(&mut self, world: &World, _: Time) -> Result<(), String> {
         for (host, lower) in self.lower.iter_mut().enumerate() {
+            // What a machine that sleeps is sent is lost: it knows what it knew before.
+            if world.hosts[host].status == Status::Paused {
+                continue;
+            }
             for (instance, lower) in lower.iter_mut().enumerate() {
                 lower.watch(world, host, instance);
             }
