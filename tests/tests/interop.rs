@@ -1,44 +1,14 @@
 //! One host runs keepalived, the other one runs ours, on the same two files, each way round.
 
-use std::path::Path;
-use std::process::ExitStatus;
 use std::time::Duration;
 
-use vipfleet_tests::daemons::{Agent, Keepalived};
+use vipfleet_tests::daemons::Program::{self, Ours, Theirs};
+use vipfleet_tests::daemons::Router;
 use vipfleet_tests::kernel;
-use vipfleet_tests::lab::{Host, Lab};
+use vipfleet_tests::lab::Lab;
 use vipfleet_tests::pair::{VIP_1, first_file, insist_on_owners, second_file, wait_for_owners};
 use vipfleet_tests::probe::{Losses, Neighbour, Pinger};
 use vipfleet_tests::wait;
-
-#[derive(Debug, Clone, Copy)]
-enum Program {
-    Ours,
-    Keepalived,
-}
-use Program::{Keepalived as Theirs, Ours};
-
-#[derive(Debug)]
-enum Router {
-    Ours(Agent),
-    Theirs(Keepalived),
-}
-
-impl Router {
-    fn start(program: Program, host: &Host, file: &Path) -> Self {
-        match program {
-            Ours => Self::Ours(Agent::standalone(host, file)),
-            Theirs => Self::Theirs(Keepalived::start(host, file)),
-        }
-    }
-
-    fn terminate(&mut self) -> ExitStatus {
-        match self {
-            Self::Ours(agent) => agent.terminate(),
-            Self::Theirs(keepalived) => keepalived.terminate(),
-        }
-    }
-}
 
 fn start_pair(lab: &Lab, first: Program, second: Program) -> (Router, Router) {
     let pair = (

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use vipfleet_tests::daemons::{Agent, Keepalived};
+use vipfleet_tests::daemons::Program::{self, Ours, Theirs};
+use vipfleet_tests::daemons::Router;
 use vipfleet_tests::kernel;
 use vipfleet_tests::lab::{Host, INTERFACE, Lab};
 use vipfleet_tests::probe::{Losses, Neighbour, Pinger};
@@ -39,34 +40,8 @@ fn file(host: &Host, priority: u8) -> PathBuf {
     path
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Program {
-    Ours,
-    Keepalived,
-}
-use Program::{Keepalived as Theirs, Ours};
-
-#[derive(Debug)]
-enum Router {
-    Ours(Agent),
-    Theirs(Keepalived),
-}
-
-impl Router {
-    fn start(program: Program, host: &Host, priority: u8) -> Self {
-        let file = file(host, priority);
-        match program {
-            Ours => Self::Ours(Agent::standalone(host, &file)),
-            Theirs => Self::Theirs(Keepalived::start(host, &file)),
-        }
-    }
-
-    fn terminate(&mut self) {
-        match self {
-            Self::Ours(agent) => drop(agent.terminate()),
-            Self::Theirs(keepalived) => drop(keepalived.terminate()),
-        }
-    }
+fn start(program: Program, host: &Host, priority: u8) -> Router {
+    Router::start(program, host, &file(host, priority))
 }
 
 /// Waits until all addresses of both families are in this one kernel.
@@ -79,8 +54,8 @@ fn wait_for_owner(lab: &Lab, what: &str, wanted: &str) {
 }
 
 fn start_pair(lab: &Lab, first: Program, second: Program) -> (Router, Router) {
-    let first = Router::start(first, lab.host("n1"), 100);
-    let second = Router::start(second, lab.host("n2"), 80);
+    let first = start(first, lab.host("n1"), 100);
+    let second = start(second, lab.host("n2"), 80);
     wait_for_owner(lab, "the higher priority to own all", "n1");
     (first, second)
 }
@@ -97,7 +72,7 @@ fn graceful(first: Program, second: Program, neighbour: Neighbour) -> Losses {
     let losses = pinger.finish();
     println!("{first:?} stops, {second:?} takes over: {losses}");
     assert!(losses.sent > 2_000, "{losses}");
-    let _back = Router::start(first, lab.host("n1"), 100);
+    let _back = start(first, lab.host("n1"), 100);
     wait_for_owner(&lab, "the first to take all back", "n1");
     losses
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use vipfleet_tests::daemons::{Agent, Keepalived, Nginx, samples};
+use vipfleet_tests::daemons::{Agent, Nginx, Program, Router, samples};
 use vipfleet_tests::fleet::{Fleet, items};
 use vipfleet_tests::kernel::{self, AddressWatch, Change};
 use vipfleet_tests::lab::{Host, INTERFACE, Lab, Plan};
@@ -51,34 +51,9 @@ fn says(process: &Process, line: &str) {
     wait::until(&what, wait::GENEROUS, || process.log(), |log| log.contains(line));
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Program {
-    Ours,
-    Keepalived,
-}
-
-#[derive(Debug)]
-enum Router {
-    Ours(Agent),
-    Keepalived(Keepalived),
-}
-
-impl Router {
-    fn start(program: Program, lab: &Lab, host: &str, priority: u8) -> Self {
-        let host = lab.host(host);
-        let file = file(host, priority, QUICK, &[VIP_1]);
-        match program {
-            Program::Ours => Self::Ours(Agent::standalone(host, &file)),
-            Program::Keepalived => Self::Keepalived(Keepalived::start(host, &file)),
-        }
-    }
-
-    fn terminate(&mut self) {
-        match self {
-            Self::Ours(agent) => drop(agent.terminate()),
-            Self::Keepalived(keepalived) => drop(keepalived.terminate()),
-        }
-    }
+fn start(program: Program, lab: &Lab, host: &str, priority: u8) -> Router {
+    let host = lab.host(host);
+    Router::start(program, host, &file(host, priority, QUICK, &[VIP_1]))
 }
 
 /// Opens a connection to the VIP and has it answered.
@@ -115,9 +90,9 @@ fn insist_on_reset(mut stream: TcpStream, program: Program) {
 fn connections_across_moves(program: Program) {
     let lab = Lab::pair();
     let _echoes = ["n1", "n2"].map(|host| EchoServer::start(lab.host(host)));
-    let mut first = Router::start(program, &lab, "n1", 100);
+    let mut first = start(program, &lab, "n1", 100);
     wait_for_owner(&lab, VIP_1, "n1");
-    let _second = Router::start(program, &lab, "n2", 80);
+    let _second = start(program, &lab, "n2", 80);
     let open = connect(&lab);
 
     first.terminate();
@@ -125,7 +100,7 @@ fn connections_across_moves(program: Program) {
     insist_on_reset(open, program);
     let open = connect(&lab);
 
-    let _again = Router::start(program, &lab, "n1", 100);
+    let _again = start(program, &lab, "n1", 100);
     wait_for_owner(&lab, VIP_1, "n1");
     insist_on_reset(open, program);
     let open = connect(&lab);
@@ -144,7 +119,7 @@ fn open_connections_are_reset_by_the_new_owner_and_new_ones_work() {
 
 #[test]
 fn with_keepalived_open_connections_are_reset_by_the_new_owner_likewise() {
-    connections_across_moves(Program::Keepalived);
+    connections_across_moves(Program::Theirs);
 }
 
 #[test]

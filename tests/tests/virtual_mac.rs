@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use vipfleet_tests::daemons::{Agent, Keepalived};
+use vipfleet_tests::daemons::Program::{self, Ours, Theirs};
+use vipfleet_tests::daemons::{Agent, Keepalived, Router};
 use vipfleet_tests::dissect::{Capture, Checksums, frames};
 use vipfleet_tests::lab::{Host, INTERFACE, Lab};
 use vipfleet_tests::pair::{VIP_1, VIP_2, first_file, second_file};
@@ -102,37 +103,12 @@ fn ours_takes_over_from_keepalived_with_a_virtual_mac_and_gives_back() {
     wait_for_answers(&lab);
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Program {
-    Ours,
-    Keepalived,
-}
-use Program::{Keepalived as Theirs, Ours};
-
-#[derive(Debug)]
-enum Router {
-    Ours(Agent),
-    Theirs(Keepalived),
-}
-
-impl Router {
-    fn start(program: Program, host: &Host, file: &Path) -> Self {
-        match program {
-            Ours => Self::Ours(Agent::standalone(host, file)),
-            Theirs => {
-                // It leaves this to its host; without it the host's own ARP requests name the VIP.
-                host.set_sysctl(&format!("net.ipv4.conf.{INTERFACE}.arp_announce"), "2");
-                Self::Theirs(Keepalived::start(host, file))
-            }
-        }
+fn start(program: Program, host: &Host, file: &Path) -> Router {
+    if program == Theirs {
+        // It leaves this to its host; without it the host's own ARP requests name the VIP.
+        host.set_sysctl(&format!("net.ipv4.conf.{INTERFACE}.arp_announce"), "2");
     }
-
-    fn terminate(&mut self) {
-        match self {
-            Self::Ours(agent) => drop(agent.terminate()),
-            Self::Theirs(keepalived) => drop(keepalived.terminate()),
-        }
-    }
+    Router::start(program, host, file)
 }
 
 /// The client's idea of where an address is; empty while it has none.
@@ -185,16 +161,16 @@ fn both_take_over_and_give_back(first: Program, second: Program) {
     let files = [with_virtual_mac(n1, &first_file()), with_virtual_mac(n2, &second_file())];
     let vips = [(VIP_1.into(), "00:00:5e:00:01:33"), (VIP_2.into(), "00:00:5e:00:01:34")];
     let watch = |what: &str, wanted: [&str; 2]| wait_and_watch(&lab, what, &vips, &wanted);
-    let mut one = Router::start(first, n1, &files[0]);
-    let mut two = Router::start(second, n2, &files[1]);
+    let mut one = start(first, n1, &files[0]);
+    let mut two = start(second, n2, &files[1]);
     watch("each host to own its VIP", ["n1 vrrp.51", "n2 vrrp.52"]);
     one.terminate();
     watch("the second to own both", ["n2 vrrp.51", "n2 vrrp.52"]);
-    let _one = Router::start(first, n1, &files[0]);
+    let _one = start(first, n1, &files[0]);
     watch("the first to take its VIP back", ["n1 vrrp.51", "n2 vrrp.52"]);
     two.terminate();
     watch("the first to own both", ["n1 vrrp.51", "n1 vrrp.52"]);
-    let _two = Router::start(second, n2, &files[1]);
+    let _two = start(second, n2, &files[1]);
     watch("the second to take its VIP back", ["n1 vrrp.51", "n2 vrrp.52"]);
 }
 
@@ -254,12 +230,12 @@ fn over_ipv6(first: Program, second: Program) {
         };
         wait_and_watch(&lab, what, &vips, &[&format!("{host} {device}")]);
     };
-    let mut one = Router::start(first, n1, &file_over_ipv6(n1, 100));
-    let _two = Router::start(second, n2, &file_over_ipv6(n2, 80));
+    let mut one = start(first, n1, &file_over_ipv6(n1, 100));
+    let _two = start(second, n2, &file_over_ipv6(n2, 80));
     watch("the first to own", "n1", first);
     one.terminate();
     watch("the second to take over", "n2", second);
-    let _one = Router::start(first, n1, &file_over_ipv6(n1, 100));
+    let _one = start(first, n1, &file_over_ipv6(n1, 100));
     watch("the first to take back", "n1", first);
 }
 
@@ -283,8 +259,8 @@ fn adverts_and_announcements_carry_the_virtual_mac_and_no_backup_sends_any() {
     let lab = Lab::pair();
     let (n1, n2) = (lab.host("n1"), lab.host("n2"));
     let capture = Capture::start(lab.host("client"));
-    let _one = Router::start(Ours, n1, &with_virtual_mac(n1, &first_file()));
-    let _two = Router::start(Ours, n2, &with_virtual_mac(n2, &second_file()));
+    let _one = start(Ours, n1, &with_virtual_mac(n1, &first_file()));
+    let _two = start(Ours, n2, &with_virtual_mac(n2, &second_file()));
     let vips = [(VIP_1.into(), "00:00:5e:00:01:33"), (VIP_2.into(), "00:00:5e:00:01:34")];
     wait_and_watch(&lab, "each to own its VIP", &vips, &["n1 vrrp.51", "n2 vrrp.52"]);
     insist(&lab, ["n1 vrrp.51", "n2 vrrp.52"]);

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long packets may wait so that others join them, if the shortest interval of all instances
 /// is `interval`: a hundredth of it, far below what a peer waits for an answer to its advert (half
-/// an interval at the least) and below the slot of a rank (2 ms).
+/// an interval at the least) and below the slot of a rank (5 ms).
 pub(super) fn pause(interval: Duration) -> Duration {
     LONGEST_PAUSE.min(interval / 100)
 }

@@ -6,6 +6,7 @@ mod etcd;
 mod fleet;
 mod keepalived;
 mod nginx;
+mod router;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ pub use self::etcd::Etcd;
 pub use self::fleet::{Agent, Outcome, PORT, Server, Vipctl, our_program, use_programs_in};
 pub use self::keepalived::Keepalived;
 pub use self::nginx::Nginx;
+pub use self::router::{Program, Router};
 
 /// The directory of samples that the project ships.
 pub fn samples() -> PathBuf {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::setup::{TRACKED, file, laboratory, vip, vips};
 use super::{ROWS, Row, Story};
-use crate::daemons::{Agent, Keepalived};
+use crate::daemons::Program::{self, Ours, Theirs};
+use crate::daemons::Router;
 use crate::kernel;
 use crate::lab::Lab;
-use crate::process::Process;
 use crate::wait;
 
 /// How long two owners have to persist to be no passing doubt.
@@ -18,41 +18,11 @@ const BEFORE_THE_TIMER: Duration = Duration::from_secs(15);
 /// Shorter than the preemption delay of the row that has one.
 const STILL_WAITING: Duration = Duration::from_millis(1500);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    Ours,
-    Theirs,
-}
-use Program::{Ours, Theirs};
-
-impl Program {
-    fn other(self) -> Self {
-        match self {
-            Ours => Theirs,
-            Theirs => Ours,
-        }
-    }
-}
-
-#[derive(Debug)]
-enum Router {
-    Ours(Agent),
-    Theirs(Keepalived),
-}
-
-impl Router {
-    fn process(&mut self) -> &mut Process {
-        match self {
-            Self::Ours(agent) => agent.process(),
-            Self::Theirs(keepalived) => keepalived.process(),
-        }
-    }
-
-    #[track_caller]
-    fn says(&mut self, line: &str) {
-        let what = format!("the log to say {line:?}");
-        wait::until(&what, wait::GENEROUS, || self.process().log(), |log| log.contains(line));
-    }
+/// Waits for a line of a router's log.
+#[track_caller]
+fn says(router: &mut Router, line: &str) {
+    let what = format!("the log to say {line:?}");
+    wait::until(&what, wait::GENEROUS, || router.process().log(), |log| log.contains(line));
 }
 
 /// Plays the row of this name in both roles.
@@ -114,7 +84,7 @@ impl<'row> Scene<'row> {
 
     #[track_caller]
     fn stop(&mut self, story: Story) {
-        assert!(self.routers[0].process().terminate().success(), "{:?} ended badly", self.first);
+        assert!(self.routers[0].terminate().success(), "{:?} ended badly", self.first);
         if story == Story::Resigns {
             let owners = || owners(&self.lab, self.row);
             wait::until("priority 0 to be obeyed", BEFORE_THE_TIMER, owners, |all| {
@@ -158,11 +128,7 @@ impl<'row> Scene<'row> {
     #[track_caller]
     fn succession(&mut self) {
         for (gone, heir) in [(0, "n2"), (1, "n3")] {
-            assert!(
-                self.routers[gone].process().terminate().success(),
-                "n{} ended badly",
-                gone + 1
-            );
+            assert!(self.routers[gone].terminate().success(), "n{} ended badly", gone + 1);
             self.moves_to(heir);
         }
         for (back, owner) in [(1, "n2"), (0, "n1")] {
@@ -207,11 +173,11 @@ impl<'row> Scene<'row> {
         self.both_own();
         for router in &mut self.routers {
             match router {
-                Router::Ours(_) => router.says(ours),
-                Router::Theirs(_) => router.says(theirs),
+                Router::Ours(_) => says(router, ours),
+                Router::Theirs(_) => says(router, theirs),
             }
         }
-        assert!(self.routers[0].process().terminate().success(), "{:?} ended badly", self.first);
+        assert!(self.routers[0].terminate().success(), "{:?} ended badly", self.first);
         self.moves_to("n2");
         self.routers[0] = begin(&self.lab, self.row, self.first, 0);
         self.both_own();
@@ -283,8 +249,5 @@ fn begin(lab: &Lab, row: &Row, first: Program, index: usize) -> Router {
     let peers: Vec<_> = peers.map(|name| lab.host(name).address().to_string()).collect();
     let program = if index.is_multiple_of(2) { first } else { first.other() };
     let file = file(row, program, host, &peers.join("\n "), row.priorities[index]);
-    match program {
-        Ours => Router::Ours(Agent::standalone(host, &file)),
-        Theirs => Router::Theirs(Keepalived::start(host, &file)),
-    }
+    Router::start(program, host, &file)
 }

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
-use super::scene::Program;
 use super::{Family, Row, VIP};
+use crate::daemons::Program;
 use crate::lab::{Host, INTERFACE, Lab, Plan};
 use crate::wait;
 
