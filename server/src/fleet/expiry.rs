@@ -21,7 +21,8 @@ const RETRY: Duration = Duration::from_secs(1);
 /// The author of what nobody ordered.
 const AUTHOR: &str = "vipfleet-server";
 
-/// Until `stop`, or until the fleet is followed no longer.
+/// Until `stop`, or until the fleet is followed no longer. `views` are those in which definitions
+/// changed, and not those of every report.
 pub(super) async fn run(
     store: Arc<dyn Store>,
     mut views: watch::Receiver<Arc<View>>,

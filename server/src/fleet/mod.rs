@@ -72,7 +72,7 @@ impl Fleet {
         let outlets = Outlets { views, urgent, transitions: transitions.clone() };
         let follower = Follower::new(outlets, judge, Arc::clone(&heart));
         tokio::spawn(follower.run(events, heard, stop.clone()));
-        tokio::spawn(expiry::run(Arc::clone(&store), view.clone(), stop.clone()));
+        tokio::spawn(expiry::run(Arc::clone(&store), urgent_view.clone(), stop.clone()));
         let (beating, every) = (Arc::clone(&store), beat_every(liveness));
         tokio::spawn(async move { heart.beat(beating, every, stop).await });
         Ok(Self { identity, replica, store, view, urgent_view, transitions, sessions })
