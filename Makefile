@@ -12,7 +12,8 @@ SOAK_CASES ?= 100000
 SEEDS ?= 100000
 # How often each fuzz target runs, in a soak and in `make fuzz`.
 FUZZ_RUNS ?= 1000000
-# Lines of `make bench`, such as F4 or F4,S1; all without it. QUICK=1 measures shorter and less.
+# Lines of `make bench`, such as F4 or F4,S1; without it all but SOAK and SOAK-FLEET, which take ten
+# minutes each. QUICK=1 measures shorter and less.
 ONLY ?=
 QUICK ?=
 # KEEP=1 leaves the demo running, and keeps what fuzzing found worth keeping.
@@ -25,7 +26,9 @@ help:
 	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
 	@echo "make demo KEEP=1 the same, left running to look around"
 	@echo "make bench       measured beside keepalived in about forty minutes: docs/benchmarks.md;"
-	@echo "                 QUICK=1 takes five minutes, ONLY=F4 measures one line of the table"
+	@echo "                 QUICK=1 takes five minutes, ONLY=F4 measures one line of the table;"
+	@echo "                 ONLY=SOAK: ten minutes of changes under load, ONLY=SOAK-FLEET the same"
+	@echo "                 through a server"
 	@echo "make test        everything: units, protocol, real kernel, keepalived"
 	@echo "make lint        formatting, clippy, docs, rules of the house"
 	@echo "make soak        property tests with SOAK_CASES=$(SOAK_CASES) cases each,"

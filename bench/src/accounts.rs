@@ -34,12 +34,28 @@ pub fn watch(period: Duration, roots: &[u32]) -> Load {
 
 /// Resident memory of a process and all that it started, in millions of bytes.
 pub fn resident(root: u32) -> f64 {
+    resident_of(&tree(root))
+}
+
+/// A process and those of its children that stay, as opposed to what it runs for a moment.
+pub fn staying(root: u32) -> Vec<u32> {
+    let mut staying = tree(root);
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(50));
+        let still = tree(root);
+        staying.retain(|pid| still.contains(pid));
+    }
+    staying
+}
+
+/// Resident memory of these processes, in millions of bytes.
+pub fn resident_of(processes: &[u32]) -> f64 {
     let kilobytes = |pid: u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         line.and_then(|it| it.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
     };
-    tree(root).into_iter().map(kilobytes).sum::<f64>() * 1024.0 / 1e6
+    processes.iter().copied().map(kilobytes).sum::<f64>() * 1024.0 / 1e6
 }
 
 /// Idle, waiting for disks, and stolen by other machines: the first line of /proc/stat, in

@@ -15,7 +15,8 @@ const HEAD: &str = "\
 # Measured beside keepalived
 
 Written by `make bench`; not to be edited. `make bench ONLY=F4` measures one line and prints it,
-`QUICK=1` measures the most telling ones in five minutes; `target/bench` keeps every reading.
+`QUICK=1` measures the most telling ones in five minutes; `target/bench` keeps every reading. The
+soaks take ten minutes each and are measured only by name: `make bench ONLY=SOAK,SOAK-FLEET`.
 
 The laboratory is a bridge without spanning tree and network namespaces on one machine: hosts `n1`
 (priority 100) and `n2` (80), a client, interface `ens33`, 192.168.248.0/24. keepalived is Debian's,

@@ -6,9 +6,11 @@
 
 pub mod accounts;
 pub mod chart;
+pub mod churn;
 pub mod clients;
 pub mod conduct;
 pub mod document;
+pub mod growth;
 pub mod line;
 pub mod lines;
 pub mod machine;

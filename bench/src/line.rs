@@ -74,6 +74,8 @@ pub enum Unit {
     MillisecondsPerSecond,
     /// Millions of bytes.
     Megabytes,
+    /// The same that come in an hour.
+    MegabytesPerHour,
     /// Hundredths of one processor.
     Percent,
 }
@@ -86,6 +88,7 @@ impl Unit {
             Self::Count => "",
             Self::MillisecondsPerSecond => "ms/s",
             Self::Megabytes => "MB",
+            Self::MegabytesPerHour => "MB/h",
             Self::Percent => "%",
         }
     }

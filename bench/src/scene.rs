@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -75,7 +75,12 @@ impl<'lab> Pair<'lab> {
         Self::of(first, second)
     }
 
-    fn of(first: Router, second: Router) -> Self {
+    /// Two routers that run.
+    ///
+    /// # Panics
+    /// When they are of different kinds.
+    #[track_caller]
+    pub fn of(first: Router, second: Router) -> Self {
         match (first, second) {
             (Router::Keepalived(first), Router::Keepalived(second)) => {
                 Self::Keepalived([first, second])
@@ -116,11 +121,15 @@ impl Router {
     /// Starts it on the host of its role.
     #[track_caller]
     pub fn start(lab: &Lab, subject: Subject, setup: &Setup, role: Role) -> Self {
-        let file = write_file(lab, setup, role, None);
-        let host = host(lab, role);
+        Self::start_on(host(lab, role), subject, &write_file(lab, setup, role, None))
+    }
+
+    /// Starts it on a file.
+    #[track_caller]
+    pub fn start_on(host: &Host, subject: Subject, file: &Path) -> Self {
         match subject {
-            Subject::Keepalived => Self::Keepalived(Keepalived::start(host, &file)),
-            Subject::Ours => Self::Agent(Agent::standalone(host, &file)),
+            Subject::Keepalived => Self::Keepalived(Keepalived::start(host, file)),
+            Subject::Ours => Self::Agent(Agent::standalone(host, file)),
             Subject::Yardstick => panic!("a yardstick is no router"),
         }
     }

@@ -45,7 +45,7 @@ impl Role {
         }
     }
 
-    fn initial_state(self) -> &'static str {
+    pub(crate) fn initial_state(self) -> &'static str {
         match self {
             Self::Higher => "MASTER",
             Self::Lower => "BACKUP",
@@ -93,7 +93,8 @@ impl Setup {
         (1..=self.instances).flat_map(numbers).map(|(id, number)| self.address(id, number))
     }
 
-    fn address(&self, router_id: u8, number: u8) -> IpAddr {
+    /// One virtual address of one instance.
+    pub fn address(&self, router_id: u8, number: u8) -> IpAddr {
         match self.family {
             Family::Four if self.instances == 1 && self.addresses == 1 => {
                 Ipv4Addr::new(192, 168, 248, 120).into()

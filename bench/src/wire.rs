@@ -40,6 +40,88 @@ fn claims(heard: &[Advert], source: IpAddr) -> impl Iterator<Item = &Advert> {
     heard.iter().filter(move |advert| advert.source == source && advert.priority > 0)
 }
 
+/// A claim that another router's mastership did not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// When.
+    pub at: Instant,
+    /// Of which virtual router.
+    pub router_id: u8,
+    /// How long nothing had been heard of its master; None when nothing ever was.
+    pub silence: Option<Duration>,
+}
+
+/// Adverts taken in as they come, for a run whose adverts are too many to keep: the master sends
+/// them, and whatever the backup claims is a false takeover.
+#[derive(Debug)]
+pub struct Tally {
+    master: IpAddr,
+    backup: IpAddr,
+    interval: Duration,
+    /// The last advert of the master, by virtual router. A resignation ends it.
+    last: BTreeMap<u8, Advert>,
+    claimed: BTreeMap<u8, Instant>,
+    longest: Duration,
+    takeovers: Vec<Claim>,
+}
+
+impl Tally {
+    /// Nothing heard yet.
+    pub fn new(master: IpAddr, backup: IpAddr, interval: Duration) -> Self {
+        let (last, claimed) = (BTreeMap::new(), BTreeMap::new());
+        let (longest, takeovers) = (Duration::ZERO, Vec::new());
+        Self { master, backup, interval, last, claimed, longest, takeovers }
+    }
+
+    /// Takes in what was heard next.
+    pub fn hear(&mut self, heard: &[Advert]) {
+        for advert in heard {
+            if advert.source == self.master {
+                self.hear_master(advert);
+            } else if advert.source == self.backup && advert.priority > 0 {
+                self.hear_backup(advert);
+            }
+        }
+    }
+
+    fn hear_master(&mut self, advert: &Advert) {
+        let id = advert.router_id;
+        let before = match advert.priority {
+            0 => self.last.remove(&id),
+            _ => self.last.insert(id, *advert),
+        };
+        let gap = before.map(|before| advert.at.saturating_duration_since(before.at));
+        self.longest = self.longest.max(gap.unwrap_or_default());
+    }
+
+    fn hear_backup(&mut self, advert: &Advert) {
+        let (at, router_id) = (advert.at, advert.router_id);
+        let before = self.claimed.insert(router_id, at);
+        // Further apart, they belong to different times.
+        let goes_on = |before| at.saturating_duration_since(before) <= self.interval * 3;
+        if !before.is_some_and(goes_on) {
+            let last = self.last.get(&router_id);
+            let silence = last.map(|last| at.saturating_duration_since(last.at));
+            self.takeovers.push(Claim { at, router_id, silence });
+        }
+    }
+
+    /// The longest time between two adverts that the master sent of one virtual router.
+    pub fn longest_gap(&self) -> Duration {
+        self.longest
+    }
+
+    /// How often the backup became MASTER.
+    pub fn takeovers(&self) -> &[Claim] {
+        &self.takeovers
+    }
+
+    /// What the master advertises: virtual routers with their priorities.
+    pub fn advertised(&self) -> impl Iterator<Item = (u8, u8)> {
+        self.last.values().map(|advert| (advert.router_id, advert.priority))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +165,45 @@ mod tests {
         assert_eq!(claimed(&heard, source), BTreeSet::from([8]));
         assert_eq!(takeovers(&heard, source, Duration::from_millis(100)), 2);
         assert_eq!(takeovers(&heard, source, Duration::from_secs(2)), 1);
+    }
+
+    fn tally(adverts: &[(u64, u8, u8, u8)]) -> Tally {
+        let [master, backup] = [1, 2].map(|host| IpAddr::from([192, 0, 2, host]));
+        let mut tally = Tally::new(master, backup, Duration::from_millis(100));
+        let (_, heard) = heard(adverts);
+        // In two parts: nothing depends on where they are cut.
+        let (first, second) = heard.split_at(heard.len() / 2);
+        tally.hear(first);
+        tally.hear(second);
+        tally
+    }
+
+    #[test]
+    fn a_tally_knows_gaps_and_priorities_without_keeping_adverts() {
+        let tally = tally(&[
+            (0, 1, 7, 100),
+            (10, 1, 8, 100),
+            (130, 1, 7, 110),
+            (200, 1, 8, 0),
+            (9000, 1, 8, 90),
+        ]);
+        assert_eq!(tally.longest_gap(), Duration::from_millis(190));
+        assert_eq!(tally.advertised().collect::<Vec<_>>(), [(7, 110), (8, 90)]);
+        assert_eq!(tally.takeovers(), []);
+    }
+
+    #[test]
+    fn a_tally_counts_a_time_as_master_once_with_the_silence_before_it() {
+        let tally = tally(&[
+            (0, 1, 7, 100),
+            (400, 2, 7, 80),
+            (500, 2, 7, 80),
+            (600, 2, 9, 0),
+            (5000, 2, 7, 80),
+            (5001, 2, 9, 80),
+        ]);
+        let silences = tally.takeovers().iter().map(|claim| (claim.router_id, claim.silence));
+        let after = |milliseconds| Some(Duration::from_millis(milliseconds));
+        assert_eq!(silences.collect::<Vec<_>>(), [(7, after(400)), (7, after(5000)), (9, None)]);
     }
 }

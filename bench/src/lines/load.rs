@@ -65,13 +65,13 @@ impl Line for Busy {
 }
 
 /// Threads that do nothing as fast as they can.
-struct Loops {
+pub(super) struct Loops {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Loops {
-    fn start(count: usize) -> Self {
+    pub(super) fn start(count: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let spin = |_| {
             let stop = Arc::clone(&stop);

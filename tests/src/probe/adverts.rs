@@ -59,6 +59,11 @@ impl AdvertWatch {
     pub fn heard(&self) -> Vec<Advert> {
         self.heard.lock().expect("no holder panics").clone()
     }
+
+    /// What was heard since this was last called, and is not kept any longer.
+    pub fn take(&self) -> Vec<Advert> {
+        std::mem::take(&mut *self.heard.lock().expect("no holder panics"))
+    }
 }
 
 impl Drop for AdvertWatch {
