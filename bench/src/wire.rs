@@ -131,6 +131,7 @@ mod tests {
         let advert = |&(at, host, router_id, priority): &(u64, u8, u8, u8)| Advert {
             at: start + Duration::from_millis(at),
             source: IpAddr::from([192, 0, 2, host]),
+            version: 3,
             router_id,
             priority,
         };

@@ -8,6 +8,7 @@
 //! Helpers here panic when the machine does not do what they ask: a broken laboratory is not a
 //! result. What a test wants to judge is returned as a value.
 
+pub mod change;
 pub mod daemons;
 pub mod dissect;
 pub mod fleet;

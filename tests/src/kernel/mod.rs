@@ -11,12 +11,13 @@ use serde::Deserialize;
 pub use self::watch::{AddressWatch, Change, Changed};
 use crate::lab::{Host, INTERFACE, Lab, ip};
 
-/// How the devices of virtual MACs on `ens33` are called, ours and keepalived's.
-const DEVICES: &str = "vrrp";
+/// How the hosts' interfaces are called, and the devices of virtual MACs on them, ours and
+/// keepalived's.
+const DEVICES: [&str; 2] = ["ens", "vrrp"];
 /// How the kernel says "for ever" in an address lifetime.
 const FOREVER: u32 = u32::MAX;
 
-/// One address on `ens33`, or on the device of a virtual MAC there.
+/// One address on an interface of the host, or on the device of a virtual MAC there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The address.
@@ -42,7 +43,7 @@ pub struct Route {
     pub protocol: Option<String>,
 }
 
-/// The addresses on the host's `ens33`, link-local ones of IPv6 left out.
+/// The addresses on the host's interfaces, link-local ones of IPv6 left out.
 #[track_caller]
 pub fn addresses(host: &Host) -> Vec<Address> {
     let mut addresses = entries(host);
@@ -71,7 +72,7 @@ fn entries(host: &Host) -> Vec<Address> {
         .unwrap_or_else(|error| panic!("`ip -j address` printed {printed:?}: {error}"));
     links
         .into_iter()
-        .filter(|link| link.ifname == INTERFACE || link.ifname.starts_with(DEVICES))
+        .filter(|link| DEVICES.iter().any(|device| link.ifname.starts_with(device)))
         .flat_map(|link| link.addr_info)
         .map(|info| Address {
             address: info.local,
@@ -84,14 +85,14 @@ fn entries(host: &Host) -> Vec<Address> {
         .collect()
 }
 
-/// The entry of `address` on the host's `ens33`, if it is there.
+/// The entry of `address` on the host's interfaces, if it is there.
 #[track_caller]
 pub fn address(host: &Host, address: impl Into<IpAddr>) -> Option<Address> {
     let wanted = address.into();
     entries(host).into_iter().find(|entry| entry.address == wanted)
 }
 
-/// True when the host has `vip` as an address on `ens33`.
+/// True when the host has `vip` as an address.
 #[track_caller]
 pub fn holds(host: &Host, vip: impl Into<IpAddr>) -> bool {
     address(host, vip).is_some()

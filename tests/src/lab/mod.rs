@@ -132,6 +132,24 @@ impl Lab {
         }
     }
 
+    /// Gives a host another interface on the same segment.
+    #[track_caller]
+    pub fn add_interface(&self, name: &str, interface: &str, address: [u8; 4]) {
+        let namespace = self.host(name).namespace();
+        let port = format!("{}-2", port(name));
+        self.in_switch(&format!(
+            "link add {port} type veth peer name {interface} netns {namespace}"
+        ));
+        self.in_switch(&format!("link set {port} master br0 up"));
+        let address = Ipv4Addr::from(address);
+        for command in [
+            format!("address add {address}/{PREFIX_LENGTH} brd + dev {interface}"),
+            format!("link set {interface} up"),
+        ] {
+            ip::run(&words(&format!("-n {namespace} {command}")));
+        }
+    }
+
     /// Takes the host's bridge port away: a death that nothing announces.
     #[track_caller]
     pub fn detach(&self, name: &str) {

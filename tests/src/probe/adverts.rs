@@ -28,6 +28,8 @@ pub struct Advert {
     pub at: Instant,
     /// Whose it is.
     pub source: IpAddr,
+    /// 2 or 3.
+    pub version: u8,
     /// Virtual router ID.
     pub router_id: u8,
     /// 0 is a resignation.
@@ -126,9 +128,10 @@ fn listen(socket: &Socket, is_ipv4: bool, heard: &Mutex<Vec<Advert>>, stop: &Ato
             Ok((length, stamp)) => {
                 let at = start + stamp.saturating_sub(since);
                 let advert = read(&buffer[..length], is_ipv4);
-                let advert = advert.map(|(source, router_id, priority)| Advert {
+                let advert = advert.map(|(source, version, router_id, priority)| Advert {
                     at,
                     source,
+                    version,
                     router_id,
                     priority,
                 });
@@ -155,8 +158,8 @@ fn receive(socket: &Socket, buffer: &mut [u8]) -> nix::Result<(usize, Duration)>
     Ok((message.bytes, stamp.expect("the kernel was asked for timestamps")))
 }
 
-/// Source, virtual router ID and priority (RFC 9568 §5.1); versions 2 and 3 agree on them.
-fn read(packet: &[u8], is_ipv4: bool) -> Option<(IpAddr, u8, u8)> {
+/// Source, version, virtual router ID and priority (RFC 9568 §5.1); versions 2 and 3 agree on them.
+fn read(packet: &[u8], is_ipv4: bool) -> Option<(IpAddr, u8, u8, u8)> {
     let (source, payload) = if is_ipv4 {
         let source: [u8; 4] = packet.get(12..16)?.try_into().ok()?;
         let header = usize::from(packet.first()? & 0x0f) * 4;
@@ -165,8 +168,8 @@ fn read(packet: &[u8], is_ipv4: bool) -> Option<(IpAddr, u8, u8)> {
         let source: [u8; 16] = packet.get(8..24)?.try_into().ok()?;
         (Ipv6Addr::from(source).into(), packet.get(40..)?)
     };
-    let is_advert = payload.first()? & 0x0f == 1;
-    is_advert.then_some((source, *payload.get(1)?, *payload.get(2)?))
+    let (version, kind) = (payload.first()? >> 4, payload.first()? & 0x0f);
+    (kind == 1).then_some((source, version, *payload.get(1)?, *payload.get(2)?))
 }
 
 #[cfg(test)]
@@ -179,7 +182,7 @@ mod tests {
         packet[12..16].copy_from_slice(&[192, 168, 248, 11]);
         packet.extend([0x31, 51, 100, 1]);
         let source = IpAddr::from([192, 168, 248, 11]);
-        assert_eq!(read(&packet, true), Some((source, 51, 100)));
+        assert_eq!(read(&packet, true), Some((source, 3, 51, 100)));
         packet[24] = 0x32;
         assert_eq!(read(&packet, true), None);
     }
@@ -189,7 +192,7 @@ mod tests {
         let mut packet = vec![0; 40];
         packet[23] = 1;
         packet.extend([0x31, 7, 255]);
-        assert_eq!(read(&packet, false), Some((Ipv6Addr::LOCALHOST.into(), 7, 255)));
+        assert_eq!(read(&packet, false), Some((Ipv6Addr::LOCALHOST.into(), 3, 7, 255)));
         assert_eq!(read(&packet[..42], false), None);
     }
 }
