@@ -16,6 +16,8 @@ const BESIDE: Ipv4Addr = Ipv4Addr::new(192, 168, 248, 122);
 /// VI_3's, which n1 is preferred for.
 const THIRD: Ipv4Addr = Ipv4Addr::new(192, 168, 248, 123);
 const N1: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 248, 11));
+/// On its second interface.
+const N1_TOO: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 248, 21));
 const N2: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 248, 12));
 
 /// At adverts every 100 ms a router that heard nothing of a change has taken over by then.
@@ -281,6 +283,52 @@ fn another_virtual_router_id_loses_nothing_within_a_master_down_interval() {
             ensure!(seen.resignations(from) == 0, "somebody resigned");
             ensure!(seen.last(to).at > seen.began, "the new id is not advertised");
             every_echo(seen)
+        });
+    }
+}
+
+/// A network card is replaced by another on the same LAN, or by a bond: the addresses are on the
+/// new interface before they leave the old one.
+#[test]
+fn another_interface_on_the_same_lan_loses_nothing_on_one_host_or_on_both() {
+    let lab = Lab::pair();
+    lab.add_interface("n1", "ens34", [192, 168, 248, 21]);
+    lab.add_interface("n2", "ens34", [192, 168, 248, 22]);
+    let mut scene = Scene::start(&lab, instances_with("version 3\n advert_int 0.5"), UNHURRIED);
+    for (order, interface) in [
+        (Order::OnlyN1, "ens34"),
+        (Order::OnlyN1, "ens33"),
+        (Order::N1First, "ens34"),
+        (Order::N2First, "ens33"),
+    ] {
+        let edit = |files: &mut Files| files.instance("VI_1").interface = interface;
+        scene.change(order, edit, |seen| {
+            ensure!(seen.lost() == 0, "echoes were lost");
+            let of_n1 = |it: &IpAddr| [N1, N1_TOO].contains(it);
+            ensure!(seen.claimants(51).iter().all(of_n1), "n2 advertised");
+            ensure!(seen.resignations(51) == 1, "there was not one goodbye");
+            ensure!(seen.claimants(52) == [N2] && seen.claimants(53) == [N1], "others moved");
+            let taken = seen.transitions[1].iter().any(|it| it.contains("to=MASTER"));
+            ensure!(!taken, "n2 took over");
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn another_name_disturbs_nobody() {
+    let lab = Lab::pair();
+    let mut scene = Scene::start(&lab, instances(), QUICK);
+    for (order, [from, to]) in ORDERS.into_iter().zip([["VI_1", "VI_0"], ["VI_0", "VI_1"]]) {
+        let edit = |files: &mut Files| files.instance(from).name = to;
+        scene.change(order, edit, |seen| {
+            every_echo(seen)?;
+            every_advert(seen)?;
+            ensure!(seen.claimants(51) == [N1], "somebody else advertised");
+            ensure!(seen.resignations(51) == 0, "somebody resigned");
+            let taken = seen.transitions[1].iter().any(|it| it.contains("to=MASTER"));
+            ensure!(!taken, "n2 took over");
+            Ok(())
         });
     }
 }

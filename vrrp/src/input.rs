@@ -35,7 +35,8 @@ pub enum Input<'p> {
     /// for it, announcements do.
     Claimed,
     /// A former incarnation of this agent was MASTER within the master-down interval and its
-    /// addresses are still leased: carry on as MASTER. Only valid in INIT, instead of `Start`.
+    /// addresses are still leased, or this router comes in the place of another of this node that
+    /// is MASTER: carry on as MASTER. Only valid in INIT, instead of `Start`.
     Resume,
 }
 

@@ -86,7 +86,7 @@ pub enum Reason {
     Overtaken { by: IpAddr, frozen: Duration },
     /// The machine slept.
     Suspended,
-    /// Carried on from a former incarnation of the agent.
+    /// Carried on from a former incarnation of the agent, or from another router of this node.
     Resumed,
     /// A planned move made this router the one that serves.
     Switchover { master: IpAddr },
@@ -134,7 +134,7 @@ impl fmt::Display for Reason {
                 write!(f, "frozen for {:.3} s while {by} took over", frozen.as_secs_f64())
             }
             Self::Suspended => f.write_str("the machine was suspended"),
-            Self::Resumed => f.write_str("carried on after a restart of the agent"),
+            Self::Resumed => f.write_str("carried on without an election"),
             Self::Switchover { master } => write!(f, "switchover: took over from {master}"),
             Self::Together(reason) => write!(f, "with its sync group: {reason}"),
         }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tracing::{error, info};
 use vipfleet_model::Name;
-use vipfleet_vrrp::{Custody, Input, ResignReason, Router, StateName, Transmission};
+use vipfleet_vrrp::{Custody, Input, ResignReason, Router};
 
 impl EventLoop {
     pub(super) fn obey(&mut self, command: Command) {
@@ -83,7 +83,10 @@ impl EventLoop {
         let gone = self.instances.values().filter(|it| !instances.contains_key(it.name()));
         let gone = gone.filter(|it| !it.is_leaving()).map(|it| it.name().clone());
         for name in gone.collect::<Vec<_>>() {
-            self.leave(&name, ResignReason::Removed);
+            match self.heir(&name, &instances).and_then(|heir| instances.remove(&heir)) {
+                Some(heir) => self.rename(&name, heir),
+                None => self.leave(&name, ResignReason::Removed),
+            }
         }
         for (name, wanted) in instances {
             self.bring(&name, wanted);
@@ -119,17 +122,13 @@ impl EventLoop {
         if instance.prepared == wanted && !instance.is_leaving() {
             return;
         }
-        let before = &instance.prepared;
-        let same_router = before.assigned.interface == wanted.assigned.interface
-            && before.config.vrid == wanted.config.vrid
-            && before.config.family == wanted.config.family;
-        match same_router {
+        match instance.prepared.is_same_router(&wanted) {
             true => self.change(name, wanted),
             false => self.replace(name, wanted),
         }
     }
 
-    fn create(&mut self, name: &Name, wanted: PreparedInstance) {
+    pub(super) fn create(&mut self, name: &Name, wanted: PreparedInstance) {
         if self.insert(name, wanted).is_some() {
             for fellow in self.fellows(name) {
                 self.start(&fellow);
@@ -137,7 +136,11 @@ impl EventLoop {
         }
     }
 
-    fn insert(&mut self, name: &Name, wanted: PreparedInstance) -> Option<&mut Instance> {
+    pub(super) fn insert(
+        &mut self,
+        name: &Name,
+        wanted: PreparedInstance,
+    ) -> Option<&mut Instance> {
         let router = match Router::new(wanted.config.clone()) {
             Ok(router) => router,
             Err(cause) => {
@@ -200,34 +203,6 @@ impl EventLoop {
         }
     }
 
-    /// Another VRID, family or interface is another router. On the same interface it carries a
-    /// mastership on, so that the addresses stay, and the old one falls silent: a resignation
-    /// would have peers that hear of the change a moment later take the addresses too. Elsewhere
-    /// the old one says goodbye.
-    fn replace(&mut self, name: &Name, wanted: PreparedInstance) {
-        let Some(instance) = self.instances.get(name) else { return };
-        let state = instance.router.state();
-        let stays = instance.interface() == wanted.assigned.interface
-            && instance.family() == wanted.config.family;
-        let carries_on = state == StateName::Master && stays;
-        if state == StateName::Master && !stays {
-            self.transmit(name, Transmission { priority: None });
-        }
-        if state != StateName::Init {
-            let (vrid, interface) = (wanted.config.vrid, &wanted.assigned.interface);
-            let reason = format!("replaced by virtual router {vrid} on {interface}");
-            self.record(name, (state, StateName::Init), reason, false);
-        }
-        self.drop_router(name);
-        if !carries_on {
-            self.create(name, wanted);
-        } else if let Some(instance) = self.insert(name, wanted) {
-            instance.running = true;
-            self.refresh(name);
-            self.tell(name, Input::Resume);
-        }
-    }
-
     fn leave(&mut self, name: &Name, why: ResignReason) {
         let Some(instance) = self.instances.get_mut(name) else { return };
         if !instance.running {
@@ -240,7 +215,7 @@ impl EventLoop {
         self.tell(name, Input::Resign(why));
     }
 
-    fn drop_router(&mut self, name: &Name) {
+    pub(super) fn drop_router(&mut self, name: &Name) {
         if let Some(number) = self.instances.remove(name) {
             self.deadlines.set(number, None);
         }

@@ -21,6 +21,7 @@ mod moves;
 mod outputs;
 mod port;
 mod prepare;
+mod replace;
 mod report;
 mod resume;
 mod sleep;

@@ -54,6 +54,13 @@ impl Prepared {
 }
 
 impl PreparedInstance {
+    /// Whether its peers would take both for one: a VRID on a LAN, for one family.
+    pub(super) fn is_same_router(&self, other: &Self) -> bool {
+        self.assigned.interface == other.assigned.interface
+            && self.config.vrid == other.config.vrid
+            && self.config.family == other.config.family
+    }
+
     /// Ends its planned move if its time has come; whether it did.
     pub(super) fn end_move(&mut self, up_for: Duration) -> bool {
         let ends = self.move_ends.is_some_and(|at| at <= up_for);

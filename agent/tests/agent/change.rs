@@ -120,6 +120,79 @@ fn another_virtual_router_id_keeps_the_address_and_says_no_goodbye() {
 }
 
 #[test]
+fn another_interface_has_the_address_before_the_old_one_lets_go_and_its_peers_are_told() {
+    let lab = Lab::new();
+    lab.plug_second_wire();
+    let text = |interface: &str, priority| {
+        let text = config(&[quick("VI_1", 51, priority, &["10.78.0.10"])]);
+        text.replace("eth0", interface)
+    };
+    let (home, other_home) = (Home::new(), Home::new());
+    let agent = Agent::on(&lab.one, &home, &text("eth0", 100));
+    wait_for_master(&home, "VI_1");
+    let other = Agent::on(&lab.two, &other_home, &text("eth0", 80));
+    local::instance(&other_home, "VI_1", |it| it.state == InstanceState::Backup);
+    let (listener, monitor) = (Listener::start(&lab.two), AddressMonitor::start(&lab.one));
+    until("adverts", || listener.of(51).len() > 2);
+
+    reload(&agent, &home, &text("eth1", 100));
+    until("the move", || monitor.moves("10.78.0.10") == ["+eth1", "-eth0"]);
+    until("the goodbye", || listener.of(51).last().is_some_and(|it| it.priority == 0));
+    // Who stays behind serves there, and gives way where it comes to.
+    wait_for_master(&other_home, "VI_1");
+    let reasons = |home: &Home| -> Vec<String> {
+        local::state(home).unwrap().recent.into_iter().map(|it| it.reason).collect()
+    };
+    let said = reasons(&other_home);
+    assert!(said.iter().any(|it| it == "10.78.0.1 resigned"), "{said:?}");
+    reload(&other, &other_home, &text("eth1", 80));
+    local::instance(&other_home, "VI_1", |it| it.state == InstanceState::Backup);
+    until("one owner", || !lab.two.has("10.78.0.10"));
+    assert!(lab.one.line("10.78.0.10").unwrap().contains("eth1"));
+    let said = reasons(&home);
+    assert!(said.iter().any(|it| it == "replaced by virtual router 51 on eth1"), "{said:?}");
+    assert_eq!(said.len(), 4, "{said:?}");
+}
+
+#[test]
+fn a_master_whose_new_interface_is_not_there_says_goodbye_and_lets_go() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let text = config(&[quick("VI_1", 51, 100, &["10.78.0.10"])]);
+    let agent = Agent::on(&lab.one, &home, &text);
+    wait_for_master(&home, "VI_1");
+    let listener = Listener::start(&lab.two);
+    until("adverts", || listener.of(51).len() > 2);
+    reload(&agent, &home, &text.replace("eth0", "eth1"));
+    local::instance(&home, "VI_1", |it| it.state == InstanceState::Fault);
+    until("the goodbye", || listener.of(51).last().is_some_and(|it| it.priority == 0));
+    until("the address to go", || !lab.one.has("10.78.0.10"));
+    // It is MASTER there once it can be.
+    lab.plug_second_wire();
+    wait_for_master(&home, "VI_1");
+}
+
+#[test]
+fn an_instance_of_another_name_carries_on() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let named = |name: &str| config(&[quick(name, 51, 100, &["10.78.0.10"])]);
+    let agent = Agent::on(&lab.one, &home, &named("VI_1"));
+    wait_for_master(&home, "VI_1");
+    let (listener, monitor) = (Listener::start(&lab.two), AddressMonitor::start(&lab.one));
+    for name in ["VI_2", "VI_1", "VI_3"] {
+        let count = listener.of(51).len();
+        reload(&agent, &home, &named(name));
+        wait_for_master(&home, name);
+        until("it to settle", || {
+            let report = local::report(&home);
+            report.is_some_and(|it| it.settled && it.instances.len() == 1)
+        });
+        until("more adverts", || listener.of(51).len() > count + 3);
+    }
+    assert!(listener.of(51).iter().all(|it| it.priority == 100), "{:?}", listener.of(51));
+    assert_eq!(monitor.deletions("10.78.0.10"), 0);
+}
+
+#[test]
 fn a_removed_instance_is_settled_only_once_its_address_is_gone_and_may_come_back_meanwhile() {
     let (lab, home) = (Lab::new(), Home::new());
     let both =

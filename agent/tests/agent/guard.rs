@@ -175,7 +175,7 @@ fn the_guard_of_a_crashed_agent_does_nothing_to_the_one_that_carries_on() {
     agent.crash();
     let again = Agent::standalone(&lab.one, &home);
     let back = local::instance(&home, "VI_1", |it| it.state == InstanceState::Master);
-    assert_eq!(back.reason, "carried on after a restart of the agent");
+    assert_eq!(back.reason, "carried on without an election");
     // It looks when the silence of its agent would have been too long.
     until("the former guard to end", || !guard.is_running());
     assert!(of(&again).is_running());

@@ -180,6 +180,26 @@ impl AddressMonitor {
     }
 
     /// How often an address was deleted.
+    /// Where an address was added and deleted, in order: `+eth0`, `-eth0`. Renewals are left out.
+    pub(crate) fn moves(&self, address: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.log.path()).unwrap();
+        let wanted = format!(" {address}/");
+        let mut moves: Vec<String> = Vec::new();
+        for line in text.lines().filter(|line| line.contains(&wanted)) {
+            let (sign, line) = match line.strip_prefix("Deleted ") {
+                Some(rest) => ('-', rest),
+                None => ('+', line),
+            };
+            let interface = line.split_whitespace().nth(1).unwrap();
+            let is_known = |it: &&String| it.ends_with(interface);
+            let one = format!("{sign}{interface}");
+            if moves.iter().rfind(is_known) != Some(&one) {
+                moves.push(one);
+            }
+        }
+        moves
+    }
+
     pub(crate) fn deletions(&self, address: &str) -> usize {
         let text = std::fs::read_to_string(self.log.path()).unwrap();
         let wanted = format!(" {address}/");

@@ -39,7 +39,7 @@ fn an_agent_that_crashed_and_is_back_at_once_carries_on() {
     assert!(home.socket().exists(), "a crash leaves its socket");
     let _again = Agent::standalone(&lab.one, &home);
     let back = local::instance(&home, "VI_1", |it| it.state == InstanceState::Master);
-    assert_eq!(back.reason, "carried on after a restart of the agent");
+    assert_eq!(back.reason, "carried on without an election");
     until("it to settle", || local::report(&home).is_some_and(|it| it.settled));
     assert_eq!(monitor.deletions("10.78.0.10"), 0);
 }

@@ -159,11 +159,11 @@ impl<'lab> Scene<'lab> {
         let owners = || {
             let mut owners: BTreeMap<Ipv4Addr, Vec<String>> = BTreeMap::new();
             for name in HOSTS {
-                for held in kernel::addresses(self.lab.host(name)) {
+                // A host's own addresses are for ever.
+                let leased = kernel::addresses(self.lab.host(name)).into_iter();
+                for held in leased.filter(|it| it.valid.is_some()) {
                     let IpAddr::V4(address) = held.address else { continue };
-                    if address != self.lab.host(name).address() {
-                        owners.entry(address).or_default().push(name.to_owned());
-                    }
+                    owners.entry(address).or_default().push(name.to_owned());
                 }
             }
             owners
