@@ -102,8 +102,12 @@ impl Assignment {
     /// SHA-256 over the canonical JSON, in lower-case hex.
     pub fn hash(&self) -> String {
         use sha2::{Digest, Sha256};
+        use std::fmt::Write;
         let text = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+        Sha256::digest(&text).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").unwrap_or_else(|_| unreachable!("a String takes all"));
+            hex
+        })
     }
 }
 

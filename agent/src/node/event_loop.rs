@@ -86,8 +86,8 @@ pub(super) struct EventLoop {
     pub(super) listen_again: Option<Time>,
     pub(super) instances: Instances,
     pub(super) routes_stale: bool,
-    /// How long packets may wait for others to be read with, and until when they do.
-    pub(super) pause: Duration,
+    /// The shortest interval of all instances, and until when packets wait to be read.
+    pub(super) rhythm: Duration,
     quiet: Time,
     pub(super) repetitions: Repetitions,
     /// Of the assignment: results of others come late and count for nothing.
@@ -158,7 +158,7 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         listen_again: None,
         instances: Instances::default(),
         routes_stale: false,
-        pause: Duration::ZERO,
+        rhythm: Duration::ZERO,
         quiet: Time::ZERO,
         repetitions: Repetitions::default(),
         known_checks: BTreeSet::new(),
@@ -235,18 +235,18 @@ impl EventLoop {
 
     pub(super) fn drain_sockets(&mut self, incoming: &mut Incoming) {
         self.lan.look();
-        let (mut at, mut more) = (0, false);
+        let (mut at, mut packets, mut more) = (0, 0, false);
         while let Some(key) = self.lan.ready(at) {
-            more |= self.drain_socket(key, incoming) == Rest::Waits;
+            more |= self.drain_socket(key, incoming, &mut packets) == Rest::Waits;
             at += 1;
         }
-        self.quiet = match at > 0 && !more {
-            true => clock::now() + self.pause,
+        self.quiet = match packets > 0 && !more {
+            true => clock::now() + sleep::pause(self.rhythm, packets),
             false => Time::ZERO,
         };
     }
 
-    fn drain_socket(&mut self, key: SocketKey, incoming: &mut Incoming) -> Rest {
+    fn drain_socket(&mut self, key: SocketKey, incoming: &mut Incoming, read: &mut usize) -> Rest {
         for _ in 0..BURST {
             let rest = match self.lan.read(key, incoming) {
                 Ok(rest) => rest,
@@ -256,6 +256,7 @@ impl EventLoop {
                 }
             };
             for packet in incoming.packets() {
+                *read += 1;
                 if let Some(number) = self.deliver(key, packet) {
                     self.drain(number);
                 }

@@ -5,7 +5,7 @@ use super::handle::Notice;
 use super::health::health;
 use super::instance::Leaving;
 use super::resume::Inventory;
-use super::sleep::{self, Woken};
+use super::sleep::Woken;
 use crate::net::{Drift, Event, Heartbeat, Leftover, clock};
 use std::time::Duration;
 use tracing::{info, warn};
@@ -251,6 +251,6 @@ impl EventLoop {
         });
         self.lan.reroute(routes);
         let intervals = self.instances.values().map(|it| it.prepared.config.interval);
-        self.pause = intervals.min().map(sleep::pause).unwrap_or_default();
+        self.rhythm = intervals.min().unwrap_or_default();
     }
 }

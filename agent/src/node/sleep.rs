@@ -16,11 +16,24 @@ use vipfleet_vrrp::Time;
 /// nothing by it: packets are dated by the kernel, and a deadline ends the wait.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long packets may wait so that others join them, if the shortest interval of all instances
-/// is `interval`: a hundredth of it, far below what a peer waits for an answer to its advert (half
-/// an interval at the least) and below the slot of a rank (5 ms).
-pub(super) fn pause(interval: Duration) -> Duration {
-    LONGEST_PAUSE.min(interval / 100)
+/// So many packets in one turn are a fleet of instances in step: its adverts come together, ten
+/// times in an interval.
+const CROWD: usize = 8;
+
+/// The longest that a packet of a crowd waits.
+const LONGEST_PAUSE_IN_A_CROWD: Duration = Duration::from_millis(10);
+
+/// How long packets may wait so that others join them after a turn that read so many, if the
+/// shortest interval of all instances is `interval`: a hundredth of it, far below what a peer
+/// waits for an answer to its advert (half an interval at the least). In a crowd a tenth, if that
+/// is short: then a turn finds all that was sent since the last, instead of waking for the first
+/// of them and once more for the others.
+pub(super) fn pause(interval: Duration, packets: usize) -> Duration {
+    let tenth = interval / 10;
+    match packets >= CROWD && tenth <= LONGEST_PAUSE_IN_A_CROWD {
+        true => tenth,
+        false => LONGEST_PAUSE.min(tenth / 10),
+    }
 }
 
 /// What ended a sleep. Packets are not among it: sockets are asked themselves.
@@ -73,8 +86,15 @@ mod tests {
 
     #[test]
     fn a_pause_is_a_hundredth_of_the_interval_and_a_millisecond_at_most() {
-        assert_eq!(pause(Duration::from_millis(10)), Duration::from_micros(100));
-        assert_eq!(pause(Duration::from_millis(100)), Duration::from_millis(1));
-        assert_eq!(pause(Duration::from_secs(40)), Duration::from_millis(1));
+        assert_eq!(pause(Duration::from_millis(10), 1), Duration::from_micros(100));
+        assert_eq!(pause(Duration::from_millis(100), 7), Duration::from_millis(1));
+        assert_eq!(pause(Duration::from_secs(40), 1), Duration::from_millis(1));
+    }
+
+    #[test]
+    fn a_crowd_waits_a_tenth_where_that_is_short() {
+        assert_eq!(pause(Duration::from_millis(10), 8), Duration::from_millis(1));
+        assert_eq!(pause(Duration::from_millis(100), 25), Duration::from_millis(10));
+        assert_eq!(pause(Duration::from_secs(1), 25), Duration::from_millis(1));
     }
 }
