@@ -1,9 +1,10 @@
 //! Changing definitions: validate against the fleet as it would be, then compare-and-swap. The
 //! handler stops at the store; agents hear of it from the store's watch.
 
+use super::base::{Base, Source};
 use super::read::redacted_change;
 use super::{Api, each, refusal};
-use crate::store::{Change, ChangeRecord, DefinitionChange, Revision, Snapshot, StoreError};
+use crate::store::{Change, ChangeRecord, DefinitionChange, Revision, StoreError};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Api {
             message: request.message,
             run: Run::of(request.dry_run),
         };
-        let plan = |_: &Snapshot| Plan {
+        let plan = |_: &Base| Plan {
             put: put.clone(),
             delete: delete.clone(),
             findings: Findings::default(),
@@ -97,7 +98,7 @@ impl Api {
             run: Run::of(request.dry_run),
         };
         // What was ordered for the time being is no part of what is declared.
-        let plan = |now: &Snapshot| {
+        let plan = |now: &Base| {
             let (put, delete) = difference(&now.definitions, &target);
             Plan {
                 put: put.into_iter().filter(|it| !it.kind().is_move()).collect(),
@@ -111,72 +112,102 @@ impl Api {
     pub(super) async fn change(
         &self,
         wish: &Wish,
-        plan: impl Fn(&Snapshot) -> Plan,
+        plan: impl Fn(&Base) -> Plan,
     ) -> Result<v1::ApplyResponse, Status> {
+        let mut base = Base::from(self.fleet.view().as_ref());
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let now = self.fleet.store().snapshot().await.map_err(refusal)?;
-            if let Some(pinned) = wish.if_revision.filter(|it| *it != now.definitions_revision) {
-                let (base, current) = (pinned, now.definitions_revision);
-                return Err(refusal(StoreError::Conflict { base, current }));
-            }
-            let Plan { mut put, mut delete, mut findings } = plan(&now);
-            findings.append(named_twice(&put, &delete));
-            findings.append(unredact_all(put.iter_mut(), &now.definitions));
-            let mut planned = planned(&now.definitions, &put, &delete, &mut findings);
-            for key in moot(&planned) {
-                planned.0.remove(&key);
-                delete.push(key);
-            }
-            let facts = now.facts.iter().map(|(name, (_, facts))| (name.clone(), facts.clone()));
-            let changed = changes(&now.definitions, &planned);
-            let keys = changed.iter().map(|change| change.key.clone()).collect::<BTreeSet<_>>();
-            findings.append(validate(&planned, &facts.collect(), &keys));
-            let mut answer = v1::ApplyResponse {
-                changes: changed.into_iter().map(redacted_change).collect(),
-                revision: now.definitions_revision.0,
-                committed: false,
-                findings: Vec::new(),
-            };
-            let refused = findings.has_errors();
-            answer.findings = findings.0.into_iter().map(Into::into).collect();
-            if refused || wish.run == Run::Dry || keys.is_empty() {
-                return Ok(answer);
-            }
-            let change = Change {
-                base: now.definitions_revision,
-                author: wish.author.clone(),
-                message: wish.message.clone(),
-                at: Timestamp::now().to_string(),
-                put,
-                delete,
-            };
-            match self.fleet.store().commit(change).await {
-                Ok(record) => {
-                    if let Some(ChangeRecord { revision, author, message, .. }) = &record {
-                        info!(%revision, %author, %message, definitions = keys.len(), "applied");
-                    }
-                    answer.committed = record.is_some();
-                    answer.revision = record.map_or(answer.revision, |record| record.revision.0);
+            match self.attempt(wish, &plan, &base).await? {
+                Attempt::Committed(answer) => {
                     // So that a status asked for next shows it. The change is made in any case.
                     let seen = self.fleet.sees(Revision(answer.revision));
                     tokio::time::timeout(CATCH_UP, seen).await.ok();
                     return Ok(answer);
                 }
-                Err(StoreError::Conflict { .. })
-                    if wish.if_revision.is_none() && attempts < ATTEMPTS => {}
-                Err(error @ StoreError::Unavailable { .. }) => {
-                    let status = refusal(error);
-                    return Err(Status::unavailable(format!(
-                        "{}; the change may have been stored all the same, the history tells",
-                        status.message()
-                    )));
+                Attempt::Unchanged(answer) if base.source == Source::Read => return Ok(answer),
+                Attempt::Overtaken(error)
+                    if base.source == Source::Read
+                        && (wish.if_revision.is_some() || attempts > ATTEMPTS) =>
+                {
+                    return Err(refusal(error));
                 }
-                Err(error) => return Err(refusal(error)),
+                Attempt::Unchanged(_) | Attempt::Overtaken(_) => {}
             }
+            base = self.fleet.store().snapshot().await.map_err(refusal)?.into();
         }
     }
+
+    async fn attempt(
+        &self,
+        wish: &Wish,
+        plan: impl Fn(&Base) -> Plan,
+        now: &Base,
+    ) -> Result<Attempt, Status> {
+        if let Some(pinned) = wish.if_revision.filter(|it| *it != now.revision) {
+            let (base, current) = (pinned, now.revision);
+            return Ok(Attempt::Overtaken(StoreError::Conflict { base, current }));
+        }
+        let Plan { mut put, mut delete, mut findings } = plan(now);
+        findings.append(named_twice(&put, &delete));
+        findings.append(unredact_all(put.iter_mut(), &now.definitions));
+        let mut planned = planned(&now.definitions, &put, &delete, &mut findings);
+        for key in moot(&planned) {
+            planned.0.remove(&key);
+            delete.push(key);
+        }
+        let changed = changes(&now.definitions, &planned);
+        let keys = changed.iter().map(|change| change.key.clone()).collect::<BTreeSet<_>>();
+        findings.append(validate(&planned, &now.facts, &keys));
+        let mut answer = v1::ApplyResponse {
+            changes: changed.into_iter().map(redacted_change).collect(),
+            revision: now.revision.0,
+            committed: false,
+            findings: Vec::new(),
+        };
+        let refused = findings.has_errors();
+        answer.findings = findings.0.into_iter().map(Into::into).collect();
+        if refused || wish.run == Run::Dry || keys.is_empty() {
+            return Ok(Attempt::Unchanged(answer));
+        }
+        let change = Change {
+            base: now.revision,
+            author: wish.author.clone(),
+            message: wish.message.clone(),
+            at: Timestamp::now().to_string(),
+            put,
+            delete,
+        };
+        match self.fleet.store().commit(change).await {
+            Ok(record) => {
+                if let Some(ChangeRecord { revision, author, message, .. }) = &record {
+                    info!(%revision, %author, %message, definitions = keys.len(), "applied");
+                }
+                answer.committed = record.is_some();
+                answer.revision = record.map_or(answer.revision, |record| record.revision.0);
+                Ok(Attempt::Committed(answer))
+            }
+            Err(error @ StoreError::Conflict { .. }) => Ok(Attempt::Overtaken(error)),
+            Err(error @ StoreError::Unavailable { .. }) => {
+                let status = refusal(error);
+                Err(Status::unavailable(format!(
+                    "{}; the change may have been stored all the same, the history tells",
+                    status.message()
+                )))
+            }
+            Err(error) => Err(refusal(error)),
+        }
+    }
+}
+
+/// How one try to make a change ended.
+enum Attempt {
+    /// The store has taken it, or had it already.
+    Committed(v1::ApplyResponse),
+    /// There is nothing to store: refused, only asked for, or as it is.
+    Unchanged(v1::ApplyResponse),
+    /// It was planned against something else than what is stored.
+    Overtaken(StoreError),
 }
 
 /// A definition that is put twice, or put and deleted, has no one meaning.

@@ -1,6 +1,7 @@
 //! The control service: parse → ask the store or the fleet → convert. Policy lives elsewhere.
 
 mod apply;
+mod base;
 mod convergence;
 mod moves;
 mod read;

@@ -3,7 +3,7 @@
 
 use super::Api;
 use super::apply::{Plan, Run, Wish};
-use crate::store::Snapshot;
+use super::base::Base;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tonic::Status;
@@ -25,7 +25,7 @@ impl Api {
         let wish = wish(request.author, request.message, request.dry_run);
         let force = force(request.force);
         let order = order(&wish, request.r#for)?;
-        let plan = |now: &Snapshot| match &to {
+        let plan = |now: &Base| match &to {
             Some(to) => {
                 let findings = self.judge(now, |sight| sight.switchover(&instance, to, force));
                 let spec = Switchover { to: to.clone(), order: order.clone() };
@@ -53,7 +53,7 @@ impl Api {
         let wish = wish(request.author, request.message, request.dry_run);
         let force = force(request.force);
         let order = order(&wish, request.r#for)?;
-        let plan = |now: &Snapshot| {
+        let plan = |now: &Base| {
             let mut findings = self.judge(now, |sight| sight.drain(&node, force));
             let mut delete = Vec::new();
             for (instance, _) in now.definitions.switchovers().filter(|(_, it)| it.to == node) {
@@ -74,7 +74,7 @@ impl Api {
     ) -> Result<v1::ApplyResponse, Status> {
         let node = name(request.node, "node")?;
         let wish = wish(request.author, request.message, request.dry_run);
-        let plan = |now: &Snapshot| {
+        let plan = |now: &Base| {
             let key = Key { kind: Kind::Drain, name: node.clone() };
             let drained = now.definitions.0.contains_key(&key);
             let findings = nothing_to_do(&node, !drained, format!("{node} is not drained"));
@@ -85,7 +85,7 @@ impl Api {
     }
 
     /// What is stored, with what is reported.
-    fn judge(&self, now: &Snapshot, verdict: impl FnOnce(Sight<'_>) -> Findings) -> Findings {
+    fn judge(&self, now: &Base, verdict: impl FnOnce(Sight<'_>) -> Findings) -> Findings {
         let view = self.fleet.view();
         let (instances, nodes) = (view.instances(), view.nodes());
         let definitions = &now.definitions;

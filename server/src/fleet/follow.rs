@@ -16,9 +16,9 @@ use tracing::error;
 const BATCH: usize = 1024;
 
 /// How long news of sessions are gathered before they are taken in, for each node of the fleet:
-/// about what it takes to publish a picture of it. After a push every agent has a verdict and two
-/// reports to say, and the next pushes must not wait for a picture of each.
-const GATHERED: Duration = Duration::from_micros(1);
+/// some times what it takes to publish a picture of it. After a push every agent has a verdict and
+/// two reports to say, and the next pushes must not wait for a picture of each.
+const GATHERED: Duration = Duration::from_micros(5);
 
 /// Where the follower says what it learned.
 pub(super) struct Outlets {

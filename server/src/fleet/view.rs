@@ -27,7 +27,7 @@ pub struct View {
     pub definitions_revision: Revision,
     pub definitions: Arc<Definitions>,
     changed_at: Arc<BTreeMap<Key, Revision>>,
-    pub(super) facts: Arc<BTreeMap<Name, NodeFacts>>,
+    pub facts: Arc<BTreeMap<Name, NodeFacts>>,
     nodes: BTreeMap<Name, Arc<NodeView>>,
     desired: Arc<BTreeMap<Name, Desired>>,
     /// Definitions or facts changed since `desired` was derived.
@@ -149,7 +149,7 @@ impl View {
     }
 
     /// How many nodes there are.
-    pub(super) fn size(&self) -> u32 {
+    pub fn size(&self) -> u32 {
         u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
     }
 

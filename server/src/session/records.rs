@@ -100,8 +100,7 @@ impl Records {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let start = || {
             let (latest, changes) = watch::channel(fresh());
-            let store = Arc::clone(self.fleet.store());
-            self.writers.spawn(writer::run(store, changes));
+            self.writers.spawn(writer::run(self.fleet.clone(), changes));
             Arc::new(Recorder { latest })
         };
         Arc::clone(nodes.entry(node.clone()).or_insert_with(start))

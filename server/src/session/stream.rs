@@ -8,7 +8,9 @@ use super::verdicts::{Sent, Verdicts};
 use crate::fleet::{Fleet, Greeted, SessionEvent, SessionNews, View};
 use crate::store::Rejection;
 use jiff::Timestamp;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use tracing::{debug, warn};
 use vipfleet_model::report::TransitionRecord;
@@ -16,6 +18,14 @@ use vipfleet_model::{Name, NodeFacts, NodeReport};
 use vipfleet_proto::v1;
 use vipfleet_proto::v1::agent_message::Message as FromAgent;
 use vipfleet_proto::v1::server_message::Message as ToAgent;
+
+/// How long an agent's answer to a push may lie unread, for each node of the fleet: about what it
+/// takes to push to one more. So the assignments of all are on their way before the first verdict
+/// and its reports are worked on.
+const PUSHED: Duration = Duration::from_micros(25);
+
+/// The longest of it.
+const LONGEST_UNREAD: Duration = Duration::from_millis(100);
 
 pub(super) type Outgoing = mpsc::Sender<Result<v1::ServerMessage, Status>>;
 
@@ -39,6 +49,8 @@ pub(super) struct SessionStream {
     welcomed: bool,
     /// Transitions stored up to here, which the agent does not know yet.
     stored: Option<u64>,
+    /// Until then nothing is read: others are still to be pushed theirs.
+    unread: Instant,
 }
 
 impl SessionStream {
@@ -52,7 +64,8 @@ impl SessionStream {
         let node = hello.facts.node.clone();
         let refused = greeted.rejected.as_ref().map(|it| it.hash.clone());
         let verdicts = Verdicts::new(hello).with_refused(refused);
-        Self { fleet, node, id, recording, verdicts, welcomed: false, stored: None }
+        let (welcomed, stored, unread) = (false, None, Instant::now());
+        Self { fleet, node, id, recording, verdicts, welcomed, stored, unread }
     }
 
     /// Serves the stream until it ends. Every branch is cancel safe, and so is the whole.
@@ -76,7 +89,7 @@ impl SessionStream {
                     }
                     Err(_) => Err(Ended::Gone("the agent is gone".into())),
                 },
-                message = incoming.message() => match message {
+                message = from(self.unread, incoming) => match message {
                     Ok(Some(v1::AgentMessage { message: Some(message) })) => {
                         self.take(message).await
                     }
@@ -134,6 +147,7 @@ impl SessionStream {
         }
         let desired = view.desired(&self.node).filter(|it| self.verdicts.may_push(it))?;
         let nonce = self.verdicts.push(desired);
+        self.unread = Instant::now() + LONGEST_UNREAD.min(PUSHED * view.size());
         debug!(node = %self.node, generation = %desired.generation, "push");
         Some(ToAgent::Push(v1::Push {
             nonce,
@@ -208,6 +222,17 @@ impl SessionStream {
             }
         }
     }
+}
+
+/// The next message, not before `at`. Cancel safe.
+async fn from(
+    at: Instant,
+    incoming: &mut Streaming<v1::AgentMessage>,
+) -> Result<Option<v1::AgentMessage>, Status> {
+    if at > Instant::now() {
+        tokio::time::sleep_until(at).await;
+    }
+    incoming.message().await
 }
 
 fn malformed(message: &'static str) -> impl Fn(vipfleet_proto::Malformed) -> Ended {

@@ -1,8 +1,8 @@
 //! The one task that writes a node's record and facts, as long as anybody may change them.
 
 use super::records::Latest;
+use crate::fleet::Fleet;
 use crate::store::{Store, StoreError};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tracing::warn;
@@ -11,16 +11,22 @@ use vipfleet_model::NodeFacts;
 /// Least time between two writes of one node's record.
 const COALESCE: Duration = Duration::from_millis(100);
 
+/// How long a change waits for the next of the same node, for each node of the fleet: about what
+/// it takes to push one assignment. All nodes answer a change of what they share, each with a
+/// verdict and two reports, and the pushes to the others come before the store has it all.
+const GATHERED: Duration = Duration::from_micros(100);
+
 /// How long a failed write waits for the next try.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Writes the latest whenever it changed, until nobody can change it and all is written.
-pub(super) async fn run(store: Arc<dyn Store>, mut changes: watch::Receiver<Latest>) {
+pub(super) async fn run(fleet: Fleet, mut changes: watch::Receiver<Latest>) {
     let mut kept: Option<NodeFacts> = None;
     let mut failing = false;
     while changes.changed().await.is_ok() {
+        tokio::time::sleep(COALESCE.min(GATHERED * fleet.view().size())).await;
         let latest = changes.borrow_and_update().clone();
-        match write(store.as_ref(), &latest, &mut kept).await {
+        match write(fleet.store().as_ref(), &latest, &mut kept).await {
             Ok(()) => {
                 failing = false;
                 tokio::time::sleep(COALESCE).await;
