@@ -34,7 +34,9 @@ fn file(host: &Host, pace: Pace, priority: u8) -> PathBuf {
     path
 }
 
-fn lose_the_master(pace: Pace, how: (Loss, Guard)) -> Overlap {
+/// `phase`: for how much of an interval the last advert has been sent, more or less. Peers count
+/// from it, whenever the agent dies.
+fn lose_the_master(pace: Pace, how: (Loss, Guard), phase: f64) -> Overlap {
     let lab = Lab::pair();
     let (one, two) = (lab.host("n1"), lab.host("n2"));
     let mut first = Agent::standalone(one, &file(one, pace, 100));
@@ -44,7 +46,7 @@ fn lose_the_master(pace: Pace, how: (Loss, Guard)) -> Overlap {
     let log = || second.process().log();
     wait::until("the second to listen", wait::GENEROUS, log, |log| log.contains("to=BACKUP"));
     // For as long as it takes to hear the master.
-    std::thread::sleep(pace.interval * 2);
+    std::thread::sleep(pace.interval.mul_f64(2.0 + phase));
     measure((one, two), VIP, first.process(), how, wait::GENEROUS)
 }
 
@@ -56,7 +58,7 @@ fn gone(seen: &Overlap) -> Duration {
 fn the_stale_owner_of_a_vip_is_gone_long_before_its_lease_ends() {
     for pace in [SLOW, FAST] {
         for loss in [Loss::Killed, Loss::Frozen] {
-            let seen = lose_the_master(pace, (loss, Guard::Alive));
+            let seen = lose_the_master(pace, (loss, Guard::Alive), 0.0);
             println!("{loss:?} at {:?}: {seen:?}", pace.interval);
             // What is left of the lease at any moment is at least the master-down interval, and
             // a peer takes over after that: two owners for half a lease were no guard's work.
@@ -67,8 +69,19 @@ fn the_stale_owner_of_a_vip_is_gone_long_before_its_lease_ends() {
 }
 
 #[test]
+fn two_owners_are_no_matter_of_when_in_an_interval_the_agent_dies() {
+    for phase in [0.0, 0.25, 0.5, 0.75] {
+        let seen = lose_the_master(SLOW, (Loss::Killed, Guard::Alive), phase);
+        println!("at {phase}: {seen:?}");
+        // Counted from the last beat, one of the four would see most of an interval.
+        let overlap = seen.length().unwrap_or(Duration::MAX);
+        assert!(overlap < SLOW.interval / 2, "at {phase}: {seen:?}");
+    }
+}
+
+#[test]
 fn with_its_guard_dead_as_well_the_lease_ends_the_stale_owner() {
-    let seen = lose_the_master(FAST, (Loss::Killed, Guard::Killed));
+    let seen = lose_the_master(FAST, (Loss::Killed, Guard::Killed), 0.0);
     println!("without a guard: {seen:?}");
     assert!(gone(&seen) <= FAST.lease + Duration::from_secs(2), "{seen:?}");
 }
@@ -79,8 +92,9 @@ fn two_owners_over_ten_runs_each() {
     for guard in [Guard::Alive, Guard::Killed] {
         for pace in [SLOW, FAST] {
             for loss in [Loss::Killed, Loss::Frozen] {
-                let mut runs: Vec<_> =
-                    (0..10).map(|_| lose_the_master(pace, (loss, guard))).collect();
+                let mut runs: Vec<_> = (0..10)
+                    .map(|run| lose_the_master(pace, (loss, guard), f64::from(run) / 10.0))
+                    .collect();
                 runs.sort_by_key(Overlap::length);
                 let milliseconds = |time: Duration| time.as_millis();
                 let owners = |run: &Overlap| run.length().map(milliseconds);

@@ -15,7 +15,7 @@
 //! There is no rank, and everything is rfc, whenever a member is external, an address unknown, the
 //! member list incomplete, this router not on it, or the current master unheard or no member.
 
-use crate::config::{Config, Takeover};
+use crate::config::{Config, Member, Takeover};
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -76,11 +76,7 @@ pub(crate) fn rank(
 ) -> Option<Rank> {
     let (own, master) = (own?, master?);
     let members = &config.members;
-    if config.takeover != Takeover::Fast
-        || !config.members_complete
-        || members.iter().any(|member| member.external || member.address.is_none())
-        || !members.iter().any(|member| member.address == Some(master) && !member.this)
-    {
+    if !ranks(config) || !members.iter().any(|it| it.address == Some(master) && !it.this) {
         return None;
     }
     // The others must know this router under the address it advertises from.
@@ -98,6 +94,18 @@ pub(crate) fn rank(
         // Behind everybody, and apart from others that are weakened too.
         Fitness::Weakened => others + 1 + ahead,
     }))
+}
+
+/// Whether the peers of `own` have ranks once it is their master.
+pub(crate) fn ranks_peers_of(config: &Config, own: Option<IpAddr>) -> bool {
+    let is_own = |member: &Member| member.this && member.address == own;
+    own.is_some() && ranks(config) && config.members.iter().any(is_own)
+}
+
+fn ranks(config: &Config) -> bool {
+    config.takeover == Takeover::Fast
+        && config.members_complete
+        && config.members.iter().all(|member| !member.external && member.address.is_some())
 }
 
 #[cfg(test)]

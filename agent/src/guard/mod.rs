@@ -1,5 +1,5 @@
 //! The guard: a tiny process beside the agent that takes VIPs, routes and rules away once the
-//! VRRP loop has been dead or silent for their master-down interval, so that the stale owner is
+//! VRRP loop is dead or stands still and their peers may take over, so that the stale owner is
 //! gone when the new one comes. Leases of the kernel stand behind it.
 //!
 //! Two ends: [`keep`] is the agent's, which starts the guard and keeps it running; [`run`] is the

@@ -94,11 +94,15 @@ impl Sentry {
             return Some(now.saturating_add(nanos(RETRY)));
         };
         let excused_until = if self.agent.is_some() { self.watched.excused_until() } else { 0 };
-        let pulse = Pulse { beat, excused_until };
-        let waiting = entries.iter().filter(|entry| pulse.due(entry) > self.handled.until);
-        let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|entry| pulse.due(entry) <= now);
-        let later = later.into_iter().map(|entry| pulse.due(entry)).min();
-        if !due.is_empty() && !self.remove(now, &due.into_iter().cloned().collect::<Vec<_>>()) {
+        let timed = entries.into_iter().map(|entry| {
+            let advert = self.watched.last_advert(&entry, beat);
+            (Pulse { beat, advert, excused_until }.due(&entry), entry)
+        });
+        let waiting = timed.filter(|(at, _)| *at > self.handled.until);
+        let (due, later): (Vec<_>, Vec<_>) = waiting.partition(|(at, _)| *at <= now);
+        let later = later.into_iter().map(|(at, _)| at).min();
+        let due: Vec<_> = due.into_iter().map(|(_, entry)| entry).collect();
+        if !due.is_empty() && !self.remove(now, &due) {
             return Some(now.saturating_add(nanos(RETRY)));
         }
         later.into_iter().chain(again).min()
@@ -115,7 +119,7 @@ impl Sentry {
             return true;
         }
         let silence = Duration::from_nanos(now.saturating_sub(self.handled.beat));
-        self.watched.note_removal(silence);
+        self.watched.note_removal(silence, due);
         let outcome = self.remover.remove(due, || self.watched.is_current());
         self.watched.end_removal();
         let state = if self.agent.is_some() { "silent" } else { "dead" };

@@ -161,7 +161,7 @@ mod tests {
     use std::time::Duration;
 
     fn terms() -> LeaseTerms {
-        LeaseTerms { master_down: Duration::from_millis(3609) }
+        LeaseTerms::of(Duration::from_millis(3609))
     }
 
     fn vip(text: &str) -> VirtualAddress {

@@ -5,15 +5,19 @@
 //! next incarnation read how long the loop has been silent. The file belongs on a tmpfs: a page
 //! of a disk's file is written back, and the loop would wait for a disk that hangs.
 
+mod adverts;
 mod file;
 mod layout;
 pub(crate) mod record;
 mod watch;
 pub(crate) mod watched;
 
+pub use self::adverts::Slot;
+
+use self::file::Parts;
 use self::record::{Draft, Entry};
 use super::clock;
-use super::shared_memory::Mapping;
+use super::lease::LeaseTerms;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::time::ClockId;
 use std::io;
@@ -64,8 +68,7 @@ enum Memory {
 #[derive(Debug)]
 struct Shared {
     file: OwnedFd,
-    header: Mapping,
-    tables: Mapping,
+    parts: Parts,
     inherited: Vec<Entry>,
     /// Rung when a sleeping guard must look earlier than it meant to.
     bell: OwnedFd,
@@ -91,9 +94,11 @@ impl Heartbeat {
     /// taken over, and from this moment on its guard removes nothing any more; a file that is
     /// damaged or of another boot is replaced.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file::Opened { file, header, tables, former, inherited } = file::open(path)?;
+        let file::Opened { file, parts, former, inherited } = file::open(path)?;
         let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        let shared = Shared { file, header, tables, inherited, bell };
+        let shared = Shared { file, parts, inherited, bell };
+        // A store on the path of an advert must not wait for a page.
+        shared.parts.adverts.lock();
         Ok(Self::start(Memory::File(Box::new(shared)), former))
     }
 
@@ -103,6 +108,9 @@ impl Heartbeat {
         let incarnation = watch::take_over(words);
         words[layout::AGENT].store(std::process::id().into(), Ordering::Relaxed);
         words[layout::GUARD].store(0, Ordering::Relaxed);
+        if let Memory::File(shared) = &memory {
+            adverts::clear_all(shared.parts.adverts.words());
+        }
         // A process that re-executes itself has announced its silence, which goes on.
         if former.is_none_or(|former| former.pid != std::process::id()) {
             words[layout::EXCUSED_UNTIL].store(0, Ordering::Relaxed);
@@ -123,6 +131,20 @@ impl Heartbeat {
         words[layout::BEAT_BOOTTIME].store(boottime, Ordering::Relaxed);
         // Release: the requests posted before this beat are seen by whoever sees the beat.
         words[layout::BEAT].store(began.as_nanos(), Ordering::Release);
+    }
+
+    /// An advert of this instance leaves. On the path of every advert.
+    pub fn advert_leaves(&self, slot: Slot) {
+        if let Some(words) = self.memory.adverts() {
+            adverts::leaves(words, slot, clock::nanos(ClockId::Boottime));
+        }
+    }
+
+    /// Another instance, or none, has the slot from now on.
+    pub fn clear(&self, slot: Slot) {
+        if let Some(words) = self.memory.adverts() {
+            adverts::clear(words, slot);
+        }
     }
 
     /// When it last beat.
@@ -166,6 +188,17 @@ impl Heartbeat {
         master_down.max(Self::SHORTEST_PATIENCE)
     }
 
+    /// Whether the guard has taken since `since` what has these terms.
+    pub fn has_taken(&self, removal: Removal, terms: LeaseTerms, since: Time) -> bool {
+        let words = self.memory.adverts();
+        match terms.cadence.zip(words) {
+            Some((cadence, words)) => {
+                adverts::taken(words, cadence.slot) >= since.as_nanos().max(1)
+            }
+            None => removal.at >= since && Self::patience(terms.master_down) <= removal.silence,
+        }
+    }
+
     /// The guard's latest removal under this incarnation or a former one. An atomic load while
     /// there was none.
     pub fn removal(&self) -> Option<Removal> {
@@ -202,7 +235,7 @@ impl Heartbeat {
     /// Writes down what a guard may remove. Called by the net thread alone; never waits.
     pub(crate) fn write_record(&self, draft: &Draft) {
         if let Memory::File(shared) = &self.memory
-            && record::write(shared.header.words(), shared.tables.words(), draft)
+            && record::write(shared.parts.header.words(), shared.parts.tables.words(), draft)
         {
             self.ring();
         }
@@ -237,8 +270,16 @@ impl Default for Heartbeat {
 impl Memory {
     fn words(&self) -> &[AtomicU64] {
         match self {
-            Self::File(shared) => shared.header.words(),
+            Self::File(shared) => shared.parts.header.words(),
             Self::Private(words) => words,
+        }
+    }
+
+    /// `None` when nobody else would read it.
+    fn adverts(&self) -> Option<&[AtomicU64]> {
+        match self {
+            Self::File(shared) => Some(shared.parts.adverts.words()),
+            Self::Private(_) => None,
         }
     }
 }

@@ -141,7 +141,7 @@ mod tests {
             addresses: Arc::new([]),
             following: Arc::default(),
             custody,
-            lease: LeaseTerms { master_down: Duration::from_secs(3) },
+            lease: LeaseTerms::of(Duration::from_secs(3)),
         }
     }
 

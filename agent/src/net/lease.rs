@@ -4,6 +4,7 @@
 //! counts in whole seconds, drops up to 1 s late when idle and 2 s under load, and up to 30 ms
 //! early (its own fuzz of 20 ms, and a tick): promise an operator lease + 2 s.
 
+use super::heartbeat::Slot;
 use std::time::Duration;
 use vipfleet_vrrp::Time;
 
@@ -20,9 +21,33 @@ pub struct LeaseTerms {
     /// The instance's master-down interval: an agent that restarts within it carries on, so the
     /// lease must outlast it.
     pub master_down: Duration,
+    /// Whose adverts the peers hear, if that is known. The length of the lease does not follow
+    /// from it, but the moment at which a guard takes the address away does.
+    pub cadence: Option<Cadence>,
+}
+
+/// How an instance is heard by its peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cadence {
+    /// Between two adverts.
+    pub interval: Duration,
+    /// From the last to the earliest takeover by a peer that hears no more.
+    pub succession: Duration,
+    /// Where the heartbeat's memory says when the last one left.
+    pub slot: Slot,
 }
 
 impl LeaseTerms {
+    /// Of an instance whose last beat is all that is known of its life.
+    pub const fn of(master_down: Duration) -> Self {
+        Self { master_down, cadence: None }
+    }
+
+    /// Those of the two that let go later.
+    pub(super) fn longer(self, other: Self) -> Self {
+        if self.master_down < other.master_down { other } else { self }
+    }
+
     /// `ceil(master-down interval + renewal period)`, at least 2 s; whole seconds.
     pub fn valid(self) -> Duration {
         let period = (self.master_down / 4).max(SHORTEST_PERIOD);
@@ -78,7 +103,7 @@ mod tests {
     use super::*;
 
     fn terms(master_down_ms: u64) -> LeaseTerms {
-        LeaseTerms { master_down: Duration::from_millis(master_down_ms) }
+        LeaseTerms::of(Duration::from_millis(master_down_ms))
     }
 
     #[test]
@@ -126,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_absurd_interval_never_becomes_a_lease_for_ever() {
-        let forever = LeaseTerms { master_down: Duration::MAX };
+        let forever = LeaseTerms::of(Duration::MAX);
         assert!(forever.valid_seconds() < u32::MAX);
     }
 

@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const TERMS: LeaseTerms = LeaseTerms { master_down: Duration::from_secs(3) };
+    const TERMS: LeaseTerms = LeaseTerms::of(Duration::from_secs(3));
 
     fn spec() -> VirtualAddress {
         VirtualAddress::host([192, 0, 2, 10].into())
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn the_longest_terms_of_two_instances_count() {
         let mut holding = holding(Custody::Serving, None, None);
-        let terms = LeaseTerms { master_down: Duration::from_secs(30) };
+        let terms = LeaseTerms::of(Duration::from_secs(30));
         let other = Want { custody: Custody::Serving, terms, spec: spec(), expired: false };
         holding.wants.insert("b".parse().unwrap(), other);
         assert!(matches!(holding.goal(), Goal::Serving(want) if want.terms == terms));

@@ -8,7 +8,7 @@ use super::heartbeat::Removal;
 use super::heartbeat::record::{Draft, Kind};
 use super::lease::{Lease, LeaseTerms};
 use super::place::{Holding, Place};
-use super::{Heartbeat, route};
+use super::route;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage};
 use netlink_packet_route::RouteNetlinkMessage;
 use std::collections::BTreeMap;
@@ -34,7 +34,7 @@ impl Actor {
             let known = || self.index_at(&place.interface);
             if let Some(index) = known().filter(|index| self.devices.owns(*index)) {
                 let longest = serving.entry(index).or_insert(terms);
-                longest.master_down = longest.master_down.max(terms.master_down);
+                *longest = longest.longer(terms);
             }
             if let Some(index) = holding.address.as_ref().map(|held| held.index).or_else(known) {
                 let message = address::named(index, place.address);
@@ -67,7 +67,11 @@ impl Actor {
 
     /// Whether the guard has taken away what had this lease.
     pub(super) fn guard_took(&self, lease: Lease) -> bool {
-        self.heartbeat.removal().is_some_and(|removal| took(removal, lease))
+        self.heartbeat.removal().is_some_and(|removal| self.took(removal, lease))
+    }
+
+    fn took(&self, removal: Removal, lease: Lease) -> bool {
+        self.heartbeat.has_taken(removal, lease.terms, lease.renewed)
     }
 
     /// Gives up what the guard has taken away since the last look: the VRRP loop stood still, and
@@ -80,7 +84,7 @@ impl Actor {
         self.removals_heeded = removal.number;
         let lost = |(place, holding): (&Place, &Holding)| {
             let lease = holding.address.as_ref()?.lease;
-            took(removal, lease).then(|| place.clone())
+            self.took(removal, lease).then(|| place.clone())
         };
         for place in self.holdings.iter().filter_map(lost).collect::<Vec<_>>() {
             self.expire(&place);
@@ -90,18 +94,13 @@ impl Actor {
     }
 }
 
-fn took(removal: Removal, lease: Lease) -> bool {
-    let patience = Heartbeat::patience(lease.terms.master_down);
-    lease.renewed <= removal.at && patience <= removal.silence
-}
-
 /// The terms of what is at a place, or wanted there; `None` when there is nothing to guard.
 fn terms(holding: &Holding) -> Option<LeaseTerms> {
     let wanted = holding.wants.values().filter(|want| want.custody != Custody::None);
     let wanted = wanted.map(|want| want.terms).max_by_key(|terms| terms.master_down);
     let held = || holding.address.as_ref().map(|held| held.lease.terms);
     // A route that nobody wants is on its way out.
-    let left = || holding.route.map(|_| LeaseTerms { master_down: Duration::ZERO });
+    let left = || holding.route.map(|_| LeaseTerms::of(Duration::ZERO));
     wanted.or_else(held).or_else(left)
 }
 

@@ -5,7 +5,7 @@ use super::handle::Command;
 use super::health::CheckState;
 use super::instance::{Instance, Leaving};
 use super::prepare::{Prepared, PreparedInstance};
-use crate::net::{Request, clock};
+use crate::net::{Request, Slot, clock};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use tracing::{error, info};
@@ -179,9 +179,10 @@ impl EventLoop {
 
     /// Same router, other configuration.
     fn change(&mut self, name: &Name, wanted: PreparedInstance) {
-        let Some(instance) = self.instances.get_mut(name) else { return };
+        let Some(number) = self.instances.number(name) else { return };
+        let Some(instance) = self.instances.at(number) else { return };
         let posted = instance.kernel.desired;
-        let lease = instance.router.master_down_interval();
+        let terms = instance.terms(number);
         let same_holdings = instance.prepared.addresses == wanted.addresses
             && instance.prepared.device == wanted.device
             && instance.prepared.following == wanted.following;
@@ -196,8 +197,8 @@ impl EventLoop {
         // The router speaks of what it knows: addresses on the wire. Labels, excluded addresses
         // and the length of the lease concern the kernel alone.
         let Some(instance) = self.instances.get(name) else { return };
-        let same_lease = instance.router.master_down_interval() == lease;
-        if instance.running && instance.kernel.desired == posted && !(same_holdings && same_lease) {
+        let same_terms = instance.terms(number) == terms;
+        if instance.running && instance.kernel.desired == posted && !(same_holdings && same_terms) {
             let custody = instance.router.custody();
             self.take_custody(name, custody);
         }
@@ -218,6 +219,9 @@ impl EventLoop {
     pub(super) fn drop_router(&mut self, name: &Name) {
         if let Some(number) = self.instances.remove(name) {
             self.deadlines.set(number, None);
+            if let Some(slot) = Slot::new(number.0) {
+                self.heartbeat.clear(slot);
+            }
         }
     }
 

@@ -102,7 +102,7 @@ impl EventLoop {
         let Some(inventory) = self.inventory() else { return false };
         let may = |name: &Name| {
             let Some(instance) = self.instances.get(name) else { return false };
-            let lease = LeaseTerms { master_down: instance.router.master_down_interval() };
+            let lease = LeaseTerms::of(instance.router.master_down_interval());
             let (former, boot_id) = (&self.former, &self.boot_id);
             resume::may_resume(&instance.prepared, lease, former, boot_id, &inventory)
         };

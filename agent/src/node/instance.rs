@@ -1,10 +1,11 @@
 //! One instance as the loop runs it: the engine's router with what the router does not know.
 
 use super::announce::Announcing;
+use super::instances::Number;
 use super::lan::SocketKey;
 use super::prepare::PreparedInstance;
 use super::warnings::Warnings;
-use crate::net::{Desire, Drift, LeaseTerms, clock};
+use crate::net::{Cadence, Desire, Drift, LeaseTerms, Slot, clock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -117,7 +118,7 @@ impl Instance {
     }
 
     /// The next desire for the kernel: complete, so that it replaces the previous one.
-    pub(super) fn desire(&mut self, serial: u64, custody: Custody) -> Desire {
+    pub(super) fn desire(&mut self, number: Number, serial: u64, custody: Custody) -> Desire {
         self.kernel.desired = serial;
         self.kernel.custody = Some(custody);
         self.kernel.settled = false;
@@ -130,8 +131,16 @@ impl Instance {
             addresses: self.prepared.addresses.clone(),
             following: self.prepared.following.clone(),
             custody,
-            lease: LeaseTerms { master_down: self.router.master_down_interval() },
+            lease: self.terms(number),
         }
+    }
+
+    /// What its leases and the guard go by.
+    pub(super) fn terms(&self, number: Number) -> LeaseTerms {
+        let interval = self.router.config().interval;
+        let succession = self.router.succession_interval();
+        let cadence = Slot::new(number.0).map(|slot| Cadence { interval, succession, slot });
+        LeaseTerms { master_down: self.router.master_down_interval(), cadence }
     }
 
     /// How an advert fared.

@@ -6,7 +6,7 @@ use super::health::health;
 use super::instance::Leaving;
 use super::resume::Inventory;
 use super::sleep::Woken;
-use crate::net::{Drift, Event, Heartbeat, Leftover, clock};
+use crate::net::{Drift, Event, Leftover, clock};
 use std::time::Duration;
 use tracing::{info, warn};
 use vipfleet_model::Name;
@@ -127,11 +127,12 @@ impl EventLoop {
         if std::mem::replace(&mut self.removals_heard, removal.number) == removal.number {
             return;
         }
-        let affected = self.instances.values().filter(|instance| {
-            let master_down = instance.router.master_down_interval();
-            Heartbeat::patience(master_down) <= removal.silence
+        // Nothing has beaten since it stood still.
+        let since = self.heartbeat.last();
+        let affected = self.instances.iter().filter(|(number, instance)| {
+            self.heartbeat.has_taken(removal, instance.terms(*number), since)
         });
-        let affected = affected.map(|instance| instance.name().clone());
+        let affected = affected.map(|(_, instance)| instance.name().clone());
         let affected = affected.filter(|name| self.serves(name));
         for name in affected.collect::<Vec<_>>() {
             let silence = removal.silence;

@@ -5,7 +5,7 @@ use super::handle::Notice;
 use super::instance::{Instance, Leaving, state};
 use super::instances::Number;
 use super::lan::{self, Lan};
-use crate::net::{Request, RequestError};
+use crate::net::{Heartbeat, Request, RequestError, Slot};
 use jiff::Timestamp;
 use std::net::IpAddr;
 use tracing::{debug, info, warn};
@@ -22,6 +22,7 @@ impl EventLoop {
             match instance.router.poll_output() {
                 None => break,
                 Some(Output::Transmit(transmission)) => {
+                    advertising(&self.heartbeat, number);
                     transmit((number, instance), &mut self.lan, transmission, &mut self.message);
                 }
                 Some(Output::Discarded { source, why }) => {
@@ -63,9 +64,10 @@ impl EventLoop {
     }
 
     pub(super) fn take_custody(&mut self, name: &Name, custody: Custody) {
-        let Some(instance) = self.instances.get_mut(name) else { return };
+        let Some(number) = self.instances.number(name) else { return };
+        let Some(instance) = self.instances.at(number) else { return };
         self.serial += 1;
-        let desire = instance.desire(self.serial, custody);
+        let desire = instance.desire(number, self.serial, custody);
         self.dirty = true;
         self.ask(Request::Desire(desire));
     }
@@ -102,6 +104,7 @@ impl EventLoop {
     pub(super) fn transmit(&mut self, name: &Name, transmission: Transmission) {
         let Some(number) = self.instances.number(name) else { return };
         if let Some(instance) = self.instances.at(number) {
+            advertising(&self.heartbeat, number);
             transmit((number, instance), &mut self.lan, transmission, &mut self.message);
         }
     }
@@ -154,6 +157,14 @@ impl EventLoop {
                 warn!(%error, "a notice of the VRRP thread is lost");
             }
         }
+    }
+}
+
+/// Tells the guard from when on the peers of this instance count. It leaves at the end of the turn:
+/// later, if at all, so that the guard errs on the early side.
+fn advertising(heartbeat: &Heartbeat, number: Number) {
+    if let Some(slot) = Slot::new(number.0) {
+        heartbeat.advert_leaves(slot);
     }
 }
 

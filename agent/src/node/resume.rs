@@ -7,7 +7,8 @@
 //! 100 ms never.
 //!
 //! A member of higher priority may have preempted meanwhile, and the last advert is older than the
-//! last beat by up to an interval. Then two are MASTER until the first advert of either is heard.
+//! last beat by up to an interval: where the guard did not take the addresses in time, two are
+//! MASTER until the first advert of either is heard.
 
 use crate::net::{Device, LeaseTerms, Leftover};
 use serde::{Deserialize, Serialize};
@@ -88,7 +89,7 @@ mod tests {
         let (host, _) = keepalived::parse("k.conf", text, &NoSources, &Options::default());
         let (assignment, _) = keepalived::assignment(&host);
         let prepared = prepare(1, String::new(), assignment).unwrap();
-        let lease = LeaseTerms { master_down: Duration::from_millis(3609) };
+        let lease = LeaseTerms::of(Duration::from_millis(3609));
         let instance = prepared.instances.values().next().unwrap();
         may_resume(instance, lease, former, boot_id, inventory)
     }

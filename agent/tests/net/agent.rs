@@ -141,7 +141,7 @@ impl Agent {
             addresses: addresses.iter().map(|text| vip(text)).collect(),
             following: Arc::default(),
             custody,
-            lease: LeaseTerms { master_down },
+            lease: LeaseTerms::of(master_down),
         }
     }
 

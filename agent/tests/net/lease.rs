@@ -85,7 +85,7 @@ fn label_scope_and_broadcast_are_honoured_and_changed_in_place() {
         addresses: [written.clone()].into(),
         following: Default::default(),
         custody: Custody::Serving,
-        lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
+        lease: vipfleet_agent::net::LeaseTerms::of(Duration::from_secs(3)),
     };
     agent.request(Request::Desire(desire.clone()));
     agent.expect_claimed("a");
@@ -151,7 +151,7 @@ fn without_the_capability_the_failure_names_the_remedy() {
         addresses: [crate::agent::vip("10.77.0.100")].into(),
         following: Default::default(),
         custody: Custody::Serving,
-        lease: vipfleet_agent::net::LeaseTerms { master_down: Duration::from_secs(3) },
+        lease: vipfleet_agent::net::LeaseTerms::of(Duration::from_secs(3)),
     };
     net.request(Request::Desire(desire)).unwrap();
     let mut text = String::new();

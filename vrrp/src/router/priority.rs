@@ -53,6 +53,24 @@ impl Router {
         timers::silence(&self.config, interval) + skew
     }
 
+    /// From the last advert of this router as MASTER to the earliest moment at which a peer that
+    /// hears no more of it may take over: what the first of them waits, by rank or by priority.
+    pub fn succession_interval(&self) -> Duration {
+        let interval = self.own_interval();
+        let version = self.forms.sent().version;
+        let skew = match takeover::ranks_peers_of(&self.config, self.primary) {
+            true => Rank::FIRST.skew(self.pace, interval),
+            false => {
+                let others = self.config.members.iter().filter(|member| !member.this);
+                let highest = others.map(|member| member.priority).max();
+                // Of members that are not known, none that may take over is above this router.
+                let first = self.effective_priority().max(highest.unwrap_or(self.config.priority));
+                timers::skew(version, interval, first)
+            }
+        };
+        timers::silence(&self.config, interval) + skew
+    }
+
     /// Place among the successors of `master`; `None` for rfc.
     pub(super) fn rank(&self, master: Option<Heard>) -> Option<Rank> {
         let yields = self.config.standing == Standing::Yields;

@@ -3,7 +3,10 @@
 
 use crate::fixture;
 use std::time::Duration;
-use vipfleet_vrrp::{Config, Input, Router, StateName, Time, Version};
+use vipfleet_vrrp::packet::{Envelope, parse};
+use vipfleet_vrrp::{
+    Config, Input, Member, Preemption, Router, StateName, Takeover, Time, Version,
+};
 
 /// When a router that starts at time 0 becomes MASTER.
 fn wait(config: Config) -> Duration {
@@ -54,5 +57,51 @@ fn down_adverts_stand_in_the_place_of_the_three() {
     for down_adverts in 2..=10 {
         let config = Config { down_adverts, ..fixture::config() };
         assert_eq!(wait(config), Duration::from_secs(1) * u32::from(down_adverts) + skew);
+    }
+}
+
+/// Router `own` of the three members 10.0.0.1 at `base`, 10.0.0.2 at 100 and 10.0.0.3 at 80.
+fn member_of_three(own: u8, base: u8, takeover: Takeover) -> Router {
+    let member =
+        |number, priority| Member { this: number == own, ..fixture::member(number, priority) };
+    let members = vec![member(1, base), member(2, 100), member(3, 80)];
+    let priority = members[usize::from(own) - 1].priority;
+    let preemption = Preemption::NoPreempt;
+    let members_complete = true;
+    let config =
+        Config { members, members_complete, priority, takeover, preemption, ..fixture::config() };
+    let mut router = Router::new(config).expect("a valid configuration");
+    router.handle(Time::ZERO, Input::PrimaryAddress(Some(fixture::host(own))));
+    router.handle(Time::ZERO, Input::Start);
+    router
+}
+
+/// How long a router waits for the next advert of 10.0.0.2, its master for a while.
+fn patience_with_the_second(router: &mut Router) -> Duration {
+    let (source, destination) = (fixture::host(2), fixture::multicast());
+    let mut bytes = Vec::new();
+    fixture::message(&fixture::config(), 100).encode(source, destination, &mut bytes);
+    let mut at = Time::ZERO;
+    for _ in 0..3 {
+        at = at + Duration::from_secs(1);
+        let advert = parse(Envelope { source, destination, ttl: 255 }, &bytes).expect("our own");
+        router.handle(at, Input::Advert { source, advert });
+    }
+    router.next_deadline().expect("nobody waits for ever") - at
+}
+
+#[test]
+fn a_master_knows_when_the_first_of_its_peers_takes_over() {
+    for takeover in [Takeover::Rfc, Takeover::Fast] {
+        // The first peer is below the master, or above it and does not preempt.
+        for base in [90, 100, 120, 254] {
+            let succession = member_of_three(2, base, takeover).succession_interval();
+            let patience = [1, 3]
+                .map(|own| patience_with_the_second(&mut member_of_three(own, base, takeover)));
+            let first = patience[0].min(patience[1]);
+            assert!(succession <= first, "{takeover:?}, {base}: {succession:?}, {patience:?}");
+            let is_exact = takeover == Takeover::Fast || base >= 100;
+            assert!(!is_exact || succession == first, "{takeover:?}, {base}: {patience:?}");
+        }
     }
 }

@@ -14,15 +14,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const HEADER: u64 = (layout::WORDS * size_of::<u64>()) as u64;
-const SIZE: u64 = HEADER + (2 * layout::TABLE * size_of::<u64>()) as u64;
+const ADVERTS: u64 = HEADER + (2 * layout::TABLE * size_of::<u64>()) as u64;
+const SIZE: u64 = ADVERTS + (2 * layout::SLOTS * size_of::<u64>()) as u64;
 
 pub(super) struct Opened {
     pub(super) file: OwnedFd,
-    pub(super) header: Mapping,
-    pub(super) tables: Mapping,
+    pub(super) parts: Parts,
     pub(super) former: Option<Former>,
     /// What the former incarnation had in the kernel.
     pub(super) inherited: Vec<Entry>,
+}
+
+/// What the file consists of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) header: Mapping,
+    pub(super) tables: Mapping,
+    pub(super) adverts: Mapping,
 }
 
 pub(super) fn open(path: &Path) -> io::Result<Opened> {
@@ -41,21 +49,22 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
     let file = open_at(path, OFlags::CREATE | OFlags::EXCL)?;
     // Room for all of it now: a full file system must not be met by a store later (SIGBUS).
     rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, SIZE)?;
-    let (header, tables) = map(&file)?;
-    let words = header.words();
+    let parts = map(&file)?;
+    let words = parts.header.words();
     words[layout::BOOT].store(boot[0], Ordering::Relaxed);
     words[layout::BOOT + 1].store(boot[1], Ordering::Relaxed);
     words[layout::LAYOUT].store(layout::LAYOUT_VALUE, Ordering::Relaxed);
     // Last: without it the file is damaged.
     words[layout::MAGIC].store(layout::MAGIC_VALUE, Ordering::Release);
-    Ok(Opened { file, header, tables, former: None, inherited: Vec::new() })
+    Ok(Opened { file, parts, former: None, inherited: Vec::new() })
 }
 
-/// The first page, and the tables.
-pub(super) fn map(file: impl AsFd) -> io::Result<(Mapping, Mapping)> {
+/// All of it.
+pub(super) fn map(file: impl AsFd) -> io::Result<Parts> {
     let header = Mapping::of(&file, 0, layout::WORDS)?;
     header.lock();
-    Ok((header, Mapping::of(&file, HEADER, 2 * layout::TABLE)?))
+    let tables = Mapping::of(&file, HEADER, 2 * layout::TABLE)?;
+    Ok(Parts { header, tables, adverts: Mapping::of(&file, ADVERTS, 2 * layout::SLOTS)? })
 }
 
 fn open_at(path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -83,9 +92,9 @@ fn adopt(file: OwnedFd, boot: [u64; 2]) -> io::Result<Option<Opened>> {
         return Ok(None);
     }
     let former = former(words);
-    let (header, tables) = map(&file)?;
-    let inherited = record::read(header.words(), tables.words()).unwrap_or_default();
-    Ok(Some(Opened { file, header, tables, former, inherited }))
+    let parts = map(&file)?;
+    let inherited = record::read(parts.header.words(), parts.tables.words()).unwrap_or_default();
+    Ok(Some(Opened { file, parts, former, inherited }))
 }
 
 fn former(words: &[AtomicU64]) -> Option<Former> {
@@ -137,7 +146,7 @@ mod tests {
     fn the_guard_of_another_version_is_dismissed() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("heartbeat");
-        let old = open(&path).unwrap().header;
+        let old = open(&path).unwrap().parts.header;
         let incarnation = watch::take_over(old.words());
         change(&path, layout::LAYOUT, 99);
         open(&path).unwrap();

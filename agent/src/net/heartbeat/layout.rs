@@ -35,6 +35,8 @@ pub(crate) const LENGTHS: usize = 26;
 pub(crate) const WORDS: usize = 512;
 /// Each of the two tables that follow it.
 pub(crate) const TABLE: usize = 32 * 1024;
+/// Behind those: instances whose last adverts are told, and as many words of what was taken.
+pub(crate) const SLOTS: usize = 4096;
 
 pub(crate) const MAGIC_VALUE: u64 = u64::from_be_bytes(*b"vipbeat\n");
-pub(crate) const LAYOUT_VALUE: u64 = 1;
+pub(crate) const LAYOUT_VALUE: u64 = 2;

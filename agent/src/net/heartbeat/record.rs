@@ -3,12 +3,16 @@
 //! that sees no turn while it copies has a whole record, and neither ever waits for the other.
 
 use super::super::lease::LeaseTerms;
-use super::{Heartbeat, layout, nanos};
+use super::{Heartbeat, Slot, layout, nanos};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
-/// Words before the message of an entry: silence, limit, kind and length.
-const HEAD: usize = 3;
+/// Words before the message of an entry: silence, stillness, limit; then kind, slot and length.
+const HEAD: usize = 4;
+/// Where the three of the last word lie.
+const KIND: u32 = 56;
+const SLOT: u32 = 32;
+const OF_SLOT: u64 = (1 << (KIND - SLOT)) - 1;
 /// A reader that meets a turn copies again; a writer does not turn faster.
 const READS: usize = 8;
 
@@ -42,8 +46,12 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) kind: Kind,
-    /// It goes when the VRRP loop has been silent for so long.
+    /// It goes when the last advert is so long ago,
     pub(crate) silence: Duration,
+    /// and the last beat so long: an interval less, where adverts are known.
+    pub(crate) stillness: Duration,
+    /// Where the time of the last advert is.
+    pub(crate) slot: Option<Slot>,
     /// An announced silence keeps it for no longer than this.
     pub(crate) limit: Duration,
     /// The netlink message that removes it.
@@ -61,27 +69,36 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn add(&mut self, kind: Kind, terms: LeaseTerms, message: &[u8]) {
-        let silence = nanos(Heartbeat::patience(terms.master_down));
-        self.push(kind, silence, nanos(terms.valid()), message);
+        let (silence, interval) = match terms.cadence {
+            Some(cadence) => (cadence.succession, cadence.interval),
+            None => (terms.master_down, Duration::ZERO),
+        };
+        let stillness = Heartbeat::patience(silence.saturating_sub(interval));
+        let times = [Heartbeat::patience(silence), stillness, terms.valid()];
+        self.push((kind, terms.cadence.map(|cadence| cadence.slot)), times, message);
     }
 
+    /// An entry of a former incarnation, whose slots mean nothing any more.
     pub(crate) fn copy(&mut self, entry: &Entry) {
-        self.push(entry.kind, nanos(entry.silence), nanos(entry.limit), &entry.message);
+        let times = [entry.silence, entry.silence, entry.limit];
+        self.push((entry.kind, None), times, &entry.message);
     }
 
-    fn push(&mut self, kind: Kind, silence: u64, limit: u64, message: &[u8]) {
+    fn push(&mut self, what: (Kind, Option<Slot>), times: [Duration; 3], message: &[u8]) {
         let length = HEAD + message.len().div_ceil(8);
         let Ok(bytes) = u32::try_from(message.len()) else { return self.omitted += 1 };
+        let [silence, stillness, limit] = times.map(nanos);
         if self.words.len() + length > layout::TABLE {
             return self.omitted += 1;
         }
-        self.words.extend([silence, limit, kind.word() << 32 | u64::from(bytes)]);
+        let head = what.0.word() << KIND | Slot::word(what.1) << SLOT | u64::from(bytes);
+        self.words.extend([silence, stillness, limit, head]);
         self.words.extend(message.chunks(8).map(|chunk| {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
             u64::from_ne_bytes(word)
         }));
-        self.shortest = Some(self.shortest.map_or(silence, |shortest| shortest.min(silence)));
+        self.shortest = Some(self.shortest.map_or(stillness, |shortest| shortest.min(stillness)));
     }
 }
 
@@ -121,14 +138,16 @@ pub(super) fn read(header: &[AtomicU64], tables: &[AtomicU64]) -> Option<Vec<Ent
 
 fn parse(mut words: &[u64]) -> Option<Vec<Entry>> {
     let mut entries = Vec::new();
-    while let [silence, limit, head, rest @ ..] = words {
+    while let [silence, stillness, limit, head, rest @ ..] = words {
         let bytes = usize::try_from(head & u64::from(u32::MAX)).ok()?;
         let message = rest.get(..bytes.div_ceil(8))?;
         let mut message: Vec<u8> = message.iter().flat_map(|word| word.to_ne_bytes()).collect();
         message.truncate(bytes);
         entries.push(Entry {
-            kind: Kind::from_word(head >> 32)?,
+            kind: Kind::from_word(head >> KIND)?,
             silence: Duration::from_nanos(*silence),
+            stillness: Duration::from_nanos(*stillness),
+            slot: Slot::from_word(head >> SLOT & OF_SLOT).ok()?,
             limit: Duration::from_nanos(*limit),
             message,
         });
@@ -162,7 +181,7 @@ mod tests {
     }
 
     fn terms(millis: u64) -> LeaseTerms {
-        LeaseTerms { master_down: Duration::from_millis(millis) }
+        LeaseTerms::of(Duration::from_millis(millis))
     }
 
     fn draft(entries: &[(Kind, u64, &[u8])]) -> Draft {
@@ -216,7 +235,12 @@ mod tests {
         let memory = Memory::new();
         memory.write(&draft(&[(Kind::Address, 3609, b"0123456789")]));
         let table = &memory.tables[layout::TABLE..];
-        for (word, value) in [(2, 9 << 32 | 10), (2, 1 << 32 | 99), (2, u64::MAX)] {
+        for (word, value) in [
+            (3, 9 << KIND | 10),
+            (3, 1 << KIND | 99),
+            (3, 1 << KIND | OF_SLOT << SLOT | 10),
+            (3, u64::MAX),
+        ] {
             let before = table[word].swap(value, Ordering::Relaxed);
             assert_eq!(memory.read(), None, "{value:#x}");
             table[word].store(before, Ordering::Relaxed);

@@ -16,24 +16,24 @@ impl Actor {
         &self,
         add: &mut impl FnMut(Kind, LeaseTerms, RouteNetlinkMessage),
     ) {
-        let mut known = BTreeMap::<Key, Duration>::new();
+        let mut known = BTreeMap::<Key, LeaseTerms>::new();
         for instance in self.instances.values().filter(|it| it.desire.custody != Custody::None) {
             for (key, _) in instance.desire.following.things() {
-                let longest = known.entry(key).or_default();
-                *longest = instance.desire.lease.master_down.max(*longest);
+                let longest = known.entry(key).or_insert(instance.desire.lease);
+                *longest = longest.longer(instance.desire.lease);
             }
         }
         let held = self.book.entries.iter().filter(|(_, entry)| entry.held.is_some());
         for (key, _) in held {
-            known.entry(key.clone()).or_default();
+            known.entry(key.clone()).or_insert(LeaseTerms::of(Duration::ZERO));
         }
-        for (key, master_down) in known {
+        for (key, terms) in known {
             let kind = match key {
                 Key::Route(_) => Kind::Route,
                 Key::Rule(_) => Kind::Rule,
             };
             let message = follow::removal(&key, self.book.shown.get(&key));
-            add(kind, LeaseTerms { master_down }, message);
+            add(kind, terms, message);
         }
     }
 }
