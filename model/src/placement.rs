@@ -25,7 +25,7 @@ pub fn place(
         .keys()
         .map(|node| (node.clone(), Vec::new()))
         .collect::<BTreeMap<Name, Vec<AssignedInstance>>>();
-    let orders = Orders { definitions, moves: Moves::of(definitions) };
+    let orders = Orders::of(definitions);
     for (name, instance) in definitions.instances() {
         let members = members(instance, facts);
         for (index, member) in instance.members.iter().enumerate() {
@@ -35,7 +35,7 @@ pub fn place(
             }
         }
     }
-    let finish = |(node, instances)| (node, finished(definitions, instances));
+    let finish = |(node, instances)| (node, finished(&orders, instances));
     instances.into_iter().map(finish).collect()
 }
 
@@ -46,7 +46,7 @@ pub fn place_node(
     node: &Name,
 ) -> Assignment {
     let mut instances = Vec::new();
-    let orders = Orders { definitions, moves: Moves::of(definitions) };
+    let orders = Orders::of(definitions);
     for (name, instance) in definitions.instances() {
         let here = |member: &&Member| member.node == *node && !member.external;
         if instance.members.iter().any(|member| here(&member)) {
@@ -56,7 +56,7 @@ pub fn place_node(
             }
         }
     }
-    finished(definitions, instances)
+    finished(&orders, instances)
 }
 
 /// The address that a member's adverts come from: the operator's word, else what the node's
@@ -104,6 +104,15 @@ fn members(instance: &Instance, facts: &BTreeMap<Name, NodeFacts>) -> Vec<Assign
 struct Orders<'d> {
     definitions: &'d Definitions,
     moves: Moves<'d>,
+    /// Looked up once: every node asks, and there may be thousands of instances around them.
+    sync_groups: Vec<(&'d Name, &'d SyncGroup)>,
+}
+
+impl<'d> Orders<'d> {
+    fn of(definitions: &'d Definitions) -> Self {
+        let sync_groups = definitions.sync_groups().collect();
+        Self { definitions, moves: Moves::of(definitions), sync_groups }
+    }
 }
 
 fn assigned(
@@ -151,8 +160,8 @@ fn assigned(
 }
 
 /// Instances come in order of their names, since definitions are kept so.
-fn finished(definitions: &Definitions, mut instances: Vec<AssignedInstance>) -> Assignment {
-    let sync_groups = definitions.sync_groups();
+fn finished(orders: &Orders<'_>, mut instances: Vec<AssignedInstance>) -> Assignment {
+    let sync_groups = orders.sync_groups.iter();
     let sync_groups = sync_groups.filter_map(|(name, group)| joined(name, group, &mut instances));
     let sync_groups = sync_groups.collect();
     let names = instances
@@ -160,7 +169,7 @@ fn finished(definitions: &Definitions, mut instances: Vec<AssignedInstance>) -> 
         .flat_map(|instance| instance.track.iter().map(|track| &track.check))
         .collect::<BTreeSet<_>>();
     let named = |name: &Name| {
-        Some(NamedCheck { name: name.clone(), spec: definitions.check(name)?.clone() })
+        Some(NamedCheck { name: name.clone(), spec: orders.definitions.check(name)?.clone() })
     };
     let checks = names.into_iter().filter_map(named).collect();
     Assignment { instances, checks, sync_groups }
