@@ -58,7 +58,7 @@ impl View {
             let generation = desired.generation.0;
             return Some(Rejection { generation, field_path: String::new(), reason });
         }
-        let rejected = node.rejected().filter(|it| it.hash == desired.hash)?;
+        let rejected = node.rejected().filter(|it| it.hash == desired.hash())?;
         Some(Rejection {
             generation: rejected.generation,
             field_path: rejected.field_path.clone(),
@@ -110,7 +110,7 @@ impl View {
 fn fenced(node: &NodeView, desired: &Desired) -> Option<String> {
     let runs = node.accepted_generation();
     let is_newer = runs > desired.generation.0;
-    (is_newer && node.accepted_hash() != Some(&*desired.hash)).then(|| {
+    (is_newer && node.accepted_hash() != Some(desired.hash())).then(|| {
         format!(
             "it runs generation {runs}, which is newer than this store; if the store was restored \
              from a backup, stop every server and run `vipfleet-server raise-epoch`"

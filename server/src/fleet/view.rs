@@ -4,7 +4,7 @@
 use super::{Liveness, NodeView, SessionEvent, Untrue};
 use crate::store::{Event, EventKind, Revision, Snapshot};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use vipfleet_model::moves::Moves;
 use vipfleet_model::ownership::{Evidence, Generations, InstanceStatus, Link};
@@ -15,8 +15,17 @@ use vipfleet_model::{Assignment, Definitions, Instance, Key, Kind, Name, NodeFac
 #[derive(Clone, Debug)]
 pub struct Desired {
     pub generation: Revision,
-    pub hash: String,
     pub assignment: Arc<Assignment>,
+    /// Worked out by who asks first: the sessions do at once, on every processor, and the first
+    /// pushes do not wait for the hashes of the others.
+    pub(crate) hash: OnceLock<String>,
+}
+
+impl Desired {
+    /// [`Assignment::hash`].
+    pub fn hash(&self) -> &str {
+        self.hash.get_or_init(|| self.assignment.hash())
+    }
 }
 
 /// The picture.
@@ -116,8 +125,8 @@ impl View {
         }
         let generation = self.generation;
         let desired = |(name, assignment): (Name, Assignment)| {
-            let hash = assignment.hash();
-            (name, Desired { generation, hash, assignment: Arc::new(assignment) })
+            let (assignment, hash) = (Arc::new(assignment), OnceLock::new());
+            (name, Desired { generation, assignment, hash })
         };
         let placed = place(&self.definitions, &self.facts);
         self.desired = Arc::new(placed.into_iter().map(desired).collect());
@@ -170,12 +179,12 @@ impl View {
             return Generations { desired: desired.generation.0, ..Generations::default() };
         };
         let accepted = match node.accepted_hash() {
-            Some(hash) if *hash == *desired.hash => desired.generation.0,
+            Some(hash) if hash == desired.hash() => desired.generation.0,
             _ => node.accepted_generation(),
         };
         let report = node.report();
         let observed = match report {
-            Some(report) if report.settled && report.hash == desired.hash => desired.generation.0,
+            Some(report) if report.settled && report.hash == desired.hash() => desired.generation.0,
             Some(report) if report.settled => {
                 report.generation.min(desired.generation.0.saturating_sub(1))
             }

@@ -152,7 +152,7 @@ impl SessionStream {
         Some(ToAgent::Push(v1::Push {
             nonce,
             generation: desired.generation.0,
-            hash: desired.hash.clone(),
+            hash: desired.hash().to_owned(),
             assignment: Some(desired.assignment.as_ref().clone().into()),
             server_time: Timestamp::now().to_string(),
         }))

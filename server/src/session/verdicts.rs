@@ -47,14 +47,15 @@ impl Verdicts {
 
     pub(super) fn may_push(&self, desired: &Desired) -> bool {
         desired.generation.0 >= self.at_least
-            && desired.hash != self.sent_hash
-            && self.refused_hash.as_ref() != Some(&desired.hash)
+            && desired.hash() != self.sent_hash
+            && self.refused_hash.as_deref() != Some(desired.hash())
     }
 
     /// Notes that it is sent; returns its nonce.
     pub(super) fn push(&mut self, desired: &Desired) -> u64 {
         self.nonce += 1;
-        let (nonce, generation, hash) = (self.nonce, desired.generation.0, desired.hash.clone());
+        let (nonce, generation) = (self.nonce, desired.generation.0);
+        let hash = desired.hash().to_owned();
         self.sent_hash.clone_from(&hash);
         self.at_least = generation;
         if self.unanswered.len() == UNANSWERED {
@@ -104,7 +105,7 @@ mod tests {
 
     fn desired(generation: u64, hash: &str) -> Desired {
         let generation = Revision(generation);
-        Desired { generation, hash: hash.into(), assignment: Arc::default() }
+        Desired { generation, assignment: Arc::default(), hash: hash.to_owned().into() }
     }
 
     fn verdicts(generation: u64, hash: &str) -> Verdicts {

@@ -55,10 +55,10 @@ fn a_member_at_another_replica_counts_by_its_record() {
     fleet.facts("lb3", "192.0.2.3/24");
     let desired = fleet.view.desired(&name("lb3")).unwrap().clone();
     let mut stored = record("lb3", "there");
-    stored.accepted_hash = desired.hash.clone();
+    stored.accepted_hash = desired.hash().to_owned();
     fleet.record(stored.clone());
     assert_eq!(progress(&fleet, &["VI_2"]), expect(&[("lb3", false)]));
-    stored.report = Some(report(desired.generation.0, &desired.hash, &["VI_2"]));
+    stored.report = Some(report(desired.generation.0, desired.hash(), &["VI_2"]));
     fleet.record(stored);
     assert_eq!(progress(&fleet, &["VI_2"]), expect(&[("lb3", true)]));
 }

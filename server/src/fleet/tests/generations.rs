@@ -8,7 +8,7 @@ fn generations(fleet: &Fleet, node: &str) -> Generations {
 }
 
 fn hash(fleet: &Fleet, node: &str) -> String {
-    fleet.view.desired(&name(node)).unwrap().hash.clone()
+    fleet.view.desired(&name(node)).unwrap().hash().to_owned()
 }
 
 #[test]
@@ -135,9 +135,10 @@ fn a_new_session_has_observed_nothing_before_it_says_so() {
     fleet.observe("lb1", 1);
     let desired = fleet.view.desired(&name("lb1")).unwrap().clone();
     let mut stored = record("lb1", HERE);
-    stored.report = Some(report(desired.generation.0, &desired.hash, &["VI_1"]));
+    stored.report = Some(report(desired.generation.0, desired.hash(), &["VI_1"]));
     fleet.record(stored);
-    let greeted = Greeted { since: SINCE.into(), hash: desired.hash, ..Greeted::default() };
+    let greeted =
+        Greeted { since: SINCE.into(), hash: desired.hash().to_owned(), ..Greeted::default() };
     fleet.hear("lb1", 2, SessionNews::Connected(greeted));
     let (accepted, observed) = (desired.generation.0, 0);
     let expected = Generations { desired: accepted, accepted, observed };

@@ -111,7 +111,7 @@ impl Fleet {
     /// The session says that the node runs what it should, and that its kernel shows it.
     fn observe(&mut self, node: &str, session: u64) {
         let desired = self.view.desired(&name(node)).unwrap().clone();
-        let (hash, generation) = (desired.hash.clone(), desired.generation.0);
+        let (hash, generation) = (desired.hash().to_owned(), desired.generation.0);
         let instances = desired.assignment.instances.iter().map(|it| it.name.as_str());
         let report = report(generation, &hash, &instances.collect::<Vec<_>>());
         self.hear(node, session, SessionNews::Accepted { hash, generation });
