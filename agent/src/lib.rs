@@ -15,6 +15,7 @@ pub mod net;
 pub mod node;
 pub mod options;
 pub mod outbox;
+pub mod realtime;
 pub mod received;
 pub mod standalone;
 pub mod succession;

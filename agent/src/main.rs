@@ -4,7 +4,7 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use vipfleet_agent::{Options, log, supervisor, vital};
+use vipfleet_agent::{Options, log, realtime, supervisor, vital};
 
 fn main() -> ExitCode {
     vital::abort_on_panic();
@@ -13,6 +13,11 @@ fn main() -> ExitCode {
     let options = Options::parse();
     if options.self_check {
         return supervisor::self_check(&options);
+    }
+    if let Err(error) = realtime::claim(&options) {
+        eprintln!("vipfleet-agent: {:#}", anyhow::Error::from(error));
+        // As of a wrong command line: another start does not mend it.
+        return ExitCode::from(2);
     }
     let (lines, flush) = match log_to_stderr(&options) {
         Ok(log) => log,

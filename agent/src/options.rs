@@ -1,5 +1,6 @@
 //! What the agent is told on its command line.
 
+use crate::realtime::RealtimePriority;
 use clap::{ArgGroup, Parser};
 use std::path::PathBuf;
 use vipfleet_model::Name;
@@ -51,6 +52,19 @@ pub struct Options {
     /// it none are run.
     #[arg(long, value_name = "DIR")]
     pub exec_dir: Option<PathBuf>,
+
+    /// Run the VRRP thread under SCHED_RR at this priority (1 to 50), so that adverts leave in time
+    /// on a host that is short of processors. All else stays ordinary, children included. A thread
+    /// that runs for 200 ms without a pause is taken back to the ordinary policy. Refused at start
+    /// without the right: LimitRTPRIO= of the unit, or CAP_SYS_NICE.
+    #[arg(long, value_name = "PRIORITY")]
+    pub realtime: Option<RealtimePriority>,
+
+    /// Keep the agent in memory (mlockall), so that it never waits for a page on a host that is
+    /// short of memory. Refused at start without the right: LimitMEMLOCK=infinity in the unit, or
+    /// CAP_IPC_LOCK.
+    #[arg(long)]
+    pub lock_memory: bool,
 
     /// Log lines as JSON.
     #[arg(long)]

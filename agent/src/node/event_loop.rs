@@ -19,6 +19,7 @@ use super::wake::Wake;
 use crate::net::{
     Events, Heartbeat, Incoming, Leftover, Net, Packet, Request, Rest, SuspendWatch, clock,
 };
+use crate::realtime::{self, RealtimePriority};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub struct Options {
     pub heartbeat: Arc<Heartbeat>,
     /// What the image of the program knew that this one replaced in place.
     pub inherited: Option<Inherited>,
+    /// How the thread is to be scheduled; `None` as any other.
+    pub realtime: Option<RealtimePriority>,
 }
 
 #[derive(Debug)]
@@ -173,7 +176,13 @@ pub fn spawn(options: Options) -> io::Result<(Node, Notices, JoinHandle<()>)> {
         stage: Stage::Running,
         message: Vec::with_capacity(2048),
     };
-    let thread = std::thread::Builder::new().name("vrrp".into()).spawn(|| event_loop.run())?;
+    let thread = std::thread::Builder::new().name("vrrp".into()).spawn(move || {
+        // It was rehearsed before anything was touched.
+        if let Some(Err(error)) = options.realtime.map(realtime::enter) {
+            error!(%error, "the VRRP thread is not realtime");
+        }
+        event_loop.run();
+    })?;
     Ok((node, heard, thread))
 }
 
@@ -212,6 +221,11 @@ impl EventLoop {
         if let Some(slept) = self.suspend.slept() {
             warn!(?slept, "the machine was suspended");
             self.tell_all(|| Input::Suspended);
+        }
+        if realtime::was_taken_back() {
+            let text = "the VRRP thread ran for too long without a pause and is not realtime any \
+                        more; after the cause is found, send SIGUSR2 or restart the agent";
+            self.notice(Notice::Warning { instance: None, text: text.into() });
         }
         // Before the sockets: a former master must not answer the adverts of its successor.
         self.hear_guard();

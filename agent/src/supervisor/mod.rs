@@ -272,6 +272,7 @@ fn start_node(
         net_events,
         heartbeat: Arc::clone(heartbeat),
         inherited,
+        realtime: options.realtime,
     })
     .context("cannot start the VRRP thread: the agent needs CAP_NET_RAW")?;
     Ok((node, notices))

@@ -7,7 +7,7 @@ use crate::node::{self, Former};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::succession::{Document, FORMAT};
-use crate::{net, standalone, uplink};
+use crate::{net, realtime, standalone, uplink};
 use anyhow::Context as _;
 use rustix::thread::{CapabilitySet, capabilities};
 use std::io::{IsTerminal as _, Read as _};
@@ -17,8 +17,13 @@ use vipfleet_model::Assignment;
 
 /// Says the verdict, and each reason against on a line of its own.
 pub fn self_check(options: &Options) -> ExitCode {
-    let findings =
-        [handed_over(), state(&options.state_dir), configuration(options), may_use_the_kernel()];
+    let findings = [
+        handed_over(),
+        state(&options.state_dir),
+        configuration(options),
+        may_use_the_kernel(),
+        realtime::claim(options).map_err(Into::into),
+    ];
     let reasons: Vec<_> = findings.into_iter().filter_map(Result::err).collect();
     if reasons.is_empty() {
         println!("vipfleet-agent {}, handover format {FORMAT}", env!("CARGO_PKG_VERSION"));

@@ -47,6 +47,10 @@ pub(crate) fn dismiss(agent: &Agent) {
 }
 
 impl Guard {
+    pub(crate) fn pid(self) -> u32 {
+        self.0.cast_unsigned()
+    }
+
     pub(crate) fn kill(self) {
         kill(Pid::from_raw(self.0), Signal::SIGKILL).unwrap();
         until("the guard to be gone", || !self.is_running());

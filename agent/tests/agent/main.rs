@@ -16,6 +16,7 @@ mod life;
 mod local;
 mod process;
 mod programs;
+mod realtime;
 mod restart;
 mod server;
 mod session;

@@ -66,9 +66,17 @@ impl Bare {
             let (net, net_events) = Net::spawn(options).unwrap();
             let (node, boot_id) = ("n".parse().unwrap(), String::new());
             let former = Former::default();
-            let inherited = None;
-            let options =
-                node::Options { node, boot_id, former, inherited, net, net_events, heartbeat };
+            let (inherited, realtime) = (None, None);
+            let options = node::Options {
+                node,
+                boot_id,
+                former,
+                inherited,
+                net,
+                net_events,
+                heartbeat,
+                realtime,
+            };
             node::spawn(options).unwrap()
         });
         let mut text = String::from("global_defs {\n vrrp_version 3\n}\n");

@@ -60,6 +60,8 @@ pub(super) enum Fate {
     InForce,
     /// A warning: accepted, but it changes nothing here.
     NoEffect(&'static str),
+    /// A warning: the agent has it as an option of its command line, which the remedy names.
+    CommandLine(&'static str),
     /// An error: leaving it out would change what the host does.
     Refused(&'static str, &'static str),
     /// An error unless LVS is ignored.
@@ -101,6 +103,11 @@ pub(super) fn admit(
                 format!("{name} has no effect here: {why}"),
                 "nothing to do; remove it to silence this",
             );
+        }
+        Fate::CommandLine(remedy) => {
+            let message =
+                format!("{name} has no effect here: it is an option of the agent's command line");
+            report.warning(pos, "no-effect", message, remedy);
         }
         Fate::Refused(why, remedy) => {
             report.error(pos, "not-supported", format!("{name} is not supported: {why}"), remedy);

@@ -1,10 +1,11 @@
 //! Keywords outside blocks and in `global_defs`.
 
-use super::Fate::{self, InForce, Lvs, NoEffect, Read, Refused};
+use super::Fate::{self, CommandLine, InForce, Lvs, NoEffect, Read, Refused};
 use super::{AGAIN, ANSWER, Keyword, MANY, TRACK_FILE, block, words};
 
 const MAIL: Fate = NoEffect("no mail is sent");
 const PROCESS: Fate = NoEffect("it is about keepalived's own processes");
+const RUNS: Fate = NoEffect("with --realtime the agent sets a limit of its own, 200 ms");
 const CHECKER: Fate = NoEffect("there is no health checker of real servers");
 const BFD: Fate = NoEffect("there is no BFD");
 const SNMP: Fate = NoEffect("there is no SNMP agent");
@@ -149,11 +150,16 @@ pub(in crate::keepalived) const GLOBAL_DEFS: &[Keyword] = &[
     words("bfd_rlimit_rttime", 1, 1, BFD),
     words("bfd_rlimit_rtime", 1, 1, BFD),
     words("vrrp_priority", 1, 1, PROCESS),
-    words("vrrp_no_swap", 0, 0, PROCESS),
-    words("vrrp_rt_priority", 1, 1, PROCESS),
+    words("vrrp_no_swap", 0, 0, CommandLine("start the agent with --lock-memory")),
+    words(
+        "vrrp_rt_priority",
+        1,
+        1,
+        CommandLine("start the agent with --realtime PRIORITY, from 1 to 50"),
+    ),
     words("vrrp_cpu_affinity", 1, MANY, PROCESS),
-    words("vrrp_rlimit_rttime", 1, 1, PROCESS),
-    words("vrrp_rlimit_rtime", 1, 1, PROCESS),
+    words("vrrp_rlimit_rttime", 1, 1, RUNS),
+    words("vrrp_rlimit_rtime", 1, 1, RUNS),
     words("max_auto_priority", 0, 1, PROCESS),
     words("min_auto_priority_delay", 1, 1, PROCESS),
     words("process_names", 0, 0, PROCESS),
