@@ -11,6 +11,7 @@ pub mod guard;
 pub mod hooks;
 pub mod local_api;
 pub mod log;
+pub mod memory;
 pub mod net;
 pub mod node;
 pub mod options;

@@ -4,11 +4,12 @@ use clap::Parser as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
-use vipfleet_agent::{Options, log, realtime, supervisor, vital};
+use vipfleet_agent::{Options, log, memory, realtime, supervisor, vital};
 
 fn main() -> ExitCode {
     vital::abort_on_panic();
     // Before any thread is started.
+    memory::share_arenas();
     supervisor::hold_signals();
     let options = Options::parse();
     if options.self_check {

@@ -53,6 +53,7 @@ impl Supervisor {
         let hash = hash.to_owned();
         let applied = CachedAssignment { fleet_id, epoch, generation, hash, assignment, received };
         self.assignment = Some(applied);
+        self.spare.soon();
         Ok(())
     }
 

@@ -12,6 +12,7 @@ mod relay;
 mod self_check;
 mod serve;
 mod signals;
+mod spare;
 mod upgrade;
 
 pub use self::self_check::self_check;
@@ -19,6 +20,7 @@ pub use self::signals::hold as hold_signals;
 
 use self::keeper::Keeper;
 use self::signals::Signals;
+use self::spare::Spare;
 use self::upgrade::Candidate;
 use crate::cache::{CacheError, CachedAssignment, StateDir};
 use crate::checks::{Checks, ExecPolicy};
@@ -85,6 +87,7 @@ struct Supervisor {
     assignment: Option<CachedAssignment>,
     /// A program that is being checked whether it could take over.
     candidate: Option<Candidate>,
+    spare: Spare,
     state: Arc<StateDir>,
     /// Of the local API, for the next image.
     listener: OwnedFd,
@@ -192,6 +195,7 @@ impl Supervisor {
             heartbeat,
             assignment: None,
             candidate: None,
+            spare: Spare::start(),
             state,
             listener: listener.as_fd().try_clone_to_owned().context("too many open files")?,
             log,
