@@ -29,7 +29,8 @@ rows! {
     a_virtual_mac_on_ours: "v3, virtual MAC on ours, 100 ms",
     who_does_not_preempt_leaves_the_vip_where_it_is: "nopreempt",
     who_preempts_with_a_delay_waits: "preempt delay",
-    priority_zero_moves_the_vip_long_before_the_timer: "priority 0, v2 at 11 s",
+    priority_zero_moves_the_vip_long_before_the_timer_that_a_death_waits_for:
+        "priority 0, v2 at 11 s",
     an_owner_goes_and_returns: "owner, priority 255",
     of_equal_masters_the_higher_address_stays:
         "equal priorities (the higher address belongs to the other one)",

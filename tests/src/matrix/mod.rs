@@ -33,7 +33,8 @@ pub enum Story {
     Keeps,
     /// The same, but who stopped and returned waits before it owns again.
     Waits,
-    /// A stop moves the VIP long before a timer could run out.
+    /// As [`Story::Rank`], and a stop moves the VIP long before the timer could end that a death
+    /// has to wait for.
     Resigns,
     /// Who stopped and returned leaves the VIP where it is; of two equal masters the one with the
     /// higher address stays, as when a cut LAN heals.
@@ -98,7 +99,7 @@ fn cells(story: Story) -> [String; 2] {
     match story {
         Story::Rank | Story::Succession => same("green"),
         Story::Resigns => {
-            ["green".into(), "not played: its timer is that of the first rows".into()]
+            ["green: long before the timer".into(), "green: when the timer is over".into()]
         }
         Story::Together => ["green; so is a fault of one".into(), "green".into()],
         Story::Keeps => ["green: the peer keeps it".into(), "green".into()],
@@ -124,8 +125,9 @@ comes back. *Green*: one owner, the right one, at rest, after the move and after
 10 ms after the moves only. Otherwise both own the VIP before and after, keepalived's log has the
 line that is shown, and ours names the disagreement. Rows without a word on preemption preempt.
 Of three hosts the first and the third run the one program, the second the other; the first two go
-in turn. A virtual MAC on keepalived alone, and what a client's neighbour table says of one, are in
-`tests/tests/virtual_mac.rs`.
+in turn. At 11 s ours has `garp_master_refresh 10`: who gives way may be silent, and the client then
+learns of the return only when the MASTER announces the VIP again. A virtual MAC on keepalived
+alone, and what a client's neighbour table says of one, are in `tests/tests/virtual_mac.rs`.
 
 | | ours higher, stops | ours higher, dies | keepalived higher, stops | keepalived higher, dies |
 |---|---|---|---|---|

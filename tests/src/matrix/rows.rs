@@ -71,6 +71,8 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "priority 0, v2 at 11 s",
         both: "version 2\n advert_int 11",
+        // A keepalived that gives way is silent, and no advert may come for 11 s.
+        ours: "garp_master_refresh 10",
         priorities: &[255, 254],
         stories: [Story::Resigns; 2],
         ..PLAIN

@@ -15,6 +15,10 @@ use crate::wait;
 const PERSISTS: Duration = Duration::from_secs(3);
 /// Shorter than two of three intervals of the row where priority 0 must be faster than a timer.
 const BEFORE_THE_TIMER: Duration = Duration::from_secs(15);
+/// Shorter than two intervals of that row: the last advert may be one interval older than a death.
+const TIMER_RUNS: Duration = Duration::from_secs(21);
+/// Three intervals of that row and the skew, generously.
+const TIMER_ENDS: Duration = Duration::from_secs(34).saturating_add(wait::GENEROUS);
 /// Shorter than the preemption delay of the row that has one.
 const STILL_WAITING: Duration = Duration::from_millis(1500);
 
@@ -47,8 +51,7 @@ pub fn play(name: &str) {
                 scene.die(story);
                 scene.fault();
             }
-            Story::Resigns => scene.stop(story),
-            Story::Rank | Story::Keeps | Story::Waits => {
+            Story::Rank | Story::Keeps | Story::Waits | Story::Resigns => {
                 scene.stop(story);
                 scene.die(story);
             }
@@ -107,6 +110,9 @@ impl<'row> Scene<'row> {
     fn die(&mut self, story: Story) {
         let [owner, heir] = if story == Story::Keeps { ["n2", "n1"] } else { ["n1", "n2"] };
         self.lab.detach(owner);
+        if story == Story::Resigns {
+            self.waits_for_the_timer(heir);
+        }
         self.takes_over(heir);
         self.is_reached();
         self.lab.attach(owner);
@@ -122,6 +128,15 @@ impl<'row> Scene<'row> {
             let held = || kernel::holds(self.lab.host(heir), vip);
             wait::until("the next in rank to take over", wait::GENEROUS, held, |held| *held);
         }
+    }
+
+    /// Nothing tells the heir of a death: it takes over after three intervals and the skew, counted
+    /// from the last advert.
+    #[track_caller]
+    fn waits_for_the_timer(&self, heir: &str) {
+        let held = || kernel::holds(self.lab.host(heir), vip(self.row));
+        wait::throughout("the heir to wait for its timer", TIMER_RUNS, held, |held| !held);
+        wait::until("the timer to end", TIMER_ENDS - TIMER_RUNS, held, |held| *held);
     }
 
     /// The first two stop in turn and return, then they are cut off in turn and return.
