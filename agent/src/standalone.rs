@@ -27,7 +27,11 @@ pub fn read(file: &ConfigFile) -> Result<(Assignment, Findings), ConfigFileError
     let text = std::fs::read(&file.path)
         .map_err(|source| ConfigFileError::Read { path: file.path.clone(), source })?;
     let name = file.path.display().to_string();
-    let options = keepalived::Options { config_id: file.config_id.clone(), lvs: file.lvs };
+    let options = keepalived::Options {
+        config_id: file.config_id.clone(),
+        lvs: file.lvs,
+        ..Default::default()
+    };
     let (host, mut findings) = keepalived::parse(&name, &text, &Files, &options);
     let (assignment, more) = keepalived::assignment(&host);
     findings.append(more);

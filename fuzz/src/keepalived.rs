@@ -7,12 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use vipfleet_model::keepalived::{
-    self, ExportOptions, HostConfig, IncludeRequest, Included, NamedText, Options, Sources, export,
+    self, ExportOptions, HostConfig, IncludeRequest, Included, Limits, NamedText, Options, Sources,
+    export,
 };
 use vipfleet_model::{Definition, Definitions, Findings, Name};
 
 /// More hosts than that show nothing new.
 const MOST_HOSTS: usize = 3;
+/// A few bytes of sequences and includes become as much as is allowed: tightly, so that a run gets
+/// on, and so that the bounds themselves are met often.
+const LIMITS: Limits = Limits { lines: 1_000, files: 20 };
 
 struct Files(Vec<NamedText>);
 
@@ -80,7 +84,8 @@ pub fn reached(data: &[u8]) -> Reached {
     let mut hosts = Vec::new();
     let mut sound = true;
     for (node, file) in files.hosts() {
-        let options = Options { config_id: Some(node.to_string()), ..Options::default() };
+        let config_id = Some(node.to_string());
+        let options = Options { config_id, limits: LIMITS, ..Options::default() };
         let (host, findings) = keepalived::parse(&file.name, &file.text, &files, &options);
         sound &= !findings.has_errors();
         shown(&findings, &host);

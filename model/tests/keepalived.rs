@@ -72,7 +72,7 @@ fn configurations(folder: &Path) -> Vec<(String, Vec<u8>)> {
 
 fn options(name: &str) -> Options {
     let lvs = if name.contains("lvs-ignored") { Lvs::Ignore } else { Lvs::Refuse };
-    Options { config_id: Some("lb1".to_owned()), lvs }
+    Options { config_id: Some("lb1".to_owned()), lvs, ..Options::default() }
 }
 
 fn list(text: &mut String, title: &str, findings: &Findings) {
@@ -247,4 +247,16 @@ fn nested_sequences_are_bounded() {
     let bomb = "~SEQ(A,1,9999) ~SEQ(B,1,9999) ~SEQ(C,1,9999) x $A $B $C\n";
     let (_, findings) = keepalived::parse("bomb.conf", bomb, &NoSources, &Options::default());
     assert!(findings.iter().any(|finding| finding.rule == "too-much-text"), "{findings:?}");
+}
+
+#[test]
+fn a_caller_may_bound_what_a_file_becomes_more_tightly() {
+    let limits = keepalived::Limits { lines: 9, ..keepalived::Limits::default() };
+    let too_much = |text: &str| {
+        let options = Options { limits, ..Options::default() };
+        let (_, findings) = keepalived::parse("k.conf", text, &NoSources, &options);
+        findings.iter().any(|finding| finding.rule == "too-much-text")
+    };
+    assert!(!too_much("~SEQ(A,1,8) $B=1\n"));
+    assert!(too_much("~SEQ(A,1,9) $B=1\n"));
 }

@@ -26,7 +26,7 @@ fn keepalived(context: &Context, args: &ImportKeepalivedArgs) -> Result<Exit, Fa
     let mut texts = Texts::default();
     for (node, path) in &args.files {
         let text = std::fs::read(path).map_err(|cause| unreadable(path, &cause))?;
-        let options = Options { config_id: Some(node.to_string()), lvs };
+        let options = Options { config_id: Some(node.to_string()), lvs, ..Options::default() };
         let name = path.display().to_string();
         let (host, found) = keepalived::parse(&name, &text, &Files, &options);
         for NamedText { name, text } in &host.texts {

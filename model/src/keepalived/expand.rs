@@ -2,7 +2,6 @@
 //! replaced, sequences run through, includes read. A brace outside double quotes stands alone
 //! wherever it is written.
 
-use super::Options;
 use super::cell::{Line, Pos};
 use super::condition::{Decided, decide};
 use super::define::{self, Definitions, MAX_LINE_BYTES, Unreplaced};
@@ -11,13 +10,10 @@ use super::lexeme::{bare, words};
 use super::report::Report;
 use super::sequence::{self, Sequence};
 use super::source::{self, IncludeRequest, NamedText, Sources};
+use super::{Limits, Options};
 
 /// Files open at once, which is also how deep includes nest.
 const MAX_OPEN_FILES: usize = 16;
-/// Files read in all.
-const MAX_FILES: u32 = 1_000;
-/// Lines that come out, after sequences and multi-line definitions.
-const MAX_LINES: u32 = 200_000;
 /// Sources of lines stacked up: files, sequences, multi-line definitions, rests of lines.
 const MAX_FRAMES: usize = 256;
 
@@ -45,6 +41,7 @@ struct Expansion<'a> {
     checks: Checks,
     frames: Vec<Frame>,
     tokens: Vec<Token>,
+    limits: Limits,
     files: u32,
     lines: u32,
     conditional: Option<Pos>,
@@ -66,6 +63,7 @@ pub(super) fn expand(
         checks: Checks::default(),
         frames: Vec::new(),
         tokens: Vec::new(),
+        limits: options.limits,
         files: 0,
         lines: 0,
         conditional: None,
@@ -90,11 +88,14 @@ impl Expansion<'_> {
     fn run(&mut self) {
         while let Some(line) = self.next_line() {
             self.lines += 1;
-            if self.lines > MAX_LINES || self.frames.len() > MAX_FRAMES {
+            if self.lines > self.limits.lines || self.frames.len() > MAX_FRAMES {
                 self.report.error(
                     line.start,
                     "too-much-text",
-                    format!("sequences and includes make more than {MAX_LINES} lines of this"),
+                    format!(
+                        "sequences and includes make more than {} lines of this",
+                        self.limits.lines
+                    ),
                     "shorten the sequences, or split the file",
                 );
                 return;
@@ -307,13 +308,14 @@ impl Expansion<'_> {
 
     fn include(&mut self, wanted: &include::Include) {
         let open = self.frames.iter().filter(|frame| matches!(frame, Frame::File { .. })).count();
-        if open >= MAX_OPEN_FILES || self.files >= MAX_FILES {
+        if open >= MAX_OPEN_FILES || self.files >= self.limits.files {
             return self.report.error(
                 wanted.pos,
                 "include-depth",
                 format!(
                     "includes nest deeper than {MAX_OPEN_FILES} files, or there are more than \
-                     {MAX_FILES} files"
+                     {} files",
+                    self.limits.files
                 ),
                 "check for a file that includes itself",
             );

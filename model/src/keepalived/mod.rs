@@ -49,6 +49,25 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Whether the LVS part of the file may be left out.
     pub lvs: Lvs,
+    /// How much one file may become.
+    pub limits: Limits,
+}
+
+/// How much a file may become by its sequences, definitions and includes; more is an error.
+/// keepalived has no such bounds, but a file must not exhaust the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Lines that come out, after sequences and multi-line definitions.
+    pub lines: u32,
+    /// Files read in all.
+    pub files: u32,
+}
+
+impl Default for Limits {
+    /// Far more than any host has.
+    fn default() -> Self {
+        Self { lines: 200_000, files: 1_000 }
+    }
 }
 
 /// What to do with `virtual_server` and what belongs to it.
