@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use vipfleet_tests::daemons::{Nginx, samples};
 use vipfleet_tests::fleet::{Fleet, items};
 use vipfleet_tests::lab::Lab;
@@ -10,6 +11,7 @@ use vipfleet_tests::moves::{
 };
 use vipfleet_tests::pair::{VIP_1, insist_on_owners, wait_for_owners};
 use vipfleet_tests::probe::{Neighbour, Pinger};
+use vipfleet_tests::wait;
 
 /// Round trips of each manner; `VIPFLEET_RUNS` asks for more of them.
 fn runs() -> usize {
@@ -95,12 +97,19 @@ fn a_move_to_a_host_whose_nginx_is_down_is_refused_with_the_reason() {
     wait_for_owners(&lab, "each host to own its VIP", ["n1", "n2"]);
     second.crash();
     wait_for_owners(&lab, "the first to own both VIPs", ["n1", "n1"]);
+    // VIPs move without the server, which hears of it a moment later and judges by what it heard.
+    wait::until("the fleet to know", wait::GENEROUS, || fleet.instance("VI_1"), is_down_on_lb2);
     for command in [["switchover", "VI_1", "--to", "lb2"].as_slice(), &["drain", "lb1"]] {
         let refused = fleet.vipctl.run(&[command, &["--wait"]].concat());
         assert_eq!(refused.code, Some(3), "{refused:#?}");
         assert!(refused.stderr.contains("lb2 is in FAULT"), "{refused:#?}");
     }
     insist_on_owners(&lab, Duration::from_secs(1), ["n1", "n1"]);
+}
+
+fn is_down_on_lb2(instance: &Value) -> bool {
+    let mut members = instance["members"].as_array().into_iter().flatten();
+    members.any(|member| member["node"] == "lb2" && member["state"] == "FAULT")
 }
 
 #[test]
