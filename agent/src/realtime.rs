@@ -49,7 +49,10 @@ pub enum RealtimeError {
          check cpu.rt_runtime_us; or leave the option out"
     )]
     Refused(u8, #[source] io::Error),
-    #[error("--realtime: the time that a thread may run without a pause cannot be limited")]
+    #[error(
+        "--realtime: the time that a thread may run without a pause cannot be limited; leave the \
+         option out, for a thread that spins would starve the host"
+    )]
     NoLimit(#[source] io::Error),
     #[error(
         "--lock-memory: this process may lock {} KiB only, and would fail for want of memory \
@@ -59,7 +62,7 @@ pub enum RealtimeError {
     LittleMemory(u64),
     #[error("--lock-memory: the memory cannot be locked; leave the option out, or free some")]
     NotLocked(#[source] io::Error),
-    #[error("cannot read the capabilities of this process")]
+    #[error("cannot read the capabilities of this process; leave --realtime and --lock-memory out")]
     Unknown(#[source] io::Error),
 }
 
