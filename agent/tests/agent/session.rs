@@ -105,6 +105,10 @@ fn an_unfit_assignment_is_refused_with_its_field_and_the_old_one_goes_on() {
     });
     assert!(nack.field_path.contains("virtual_router_id"), "{nack:?}");
     assert!(lab.one.has("10.78.0.10") && !lab.one.has("10.78.0.11"));
+    // The report follows what runs within moments: it may still be the one of before the first.
+    until("the first assignment to be reported", || {
+        local::report(&home).is_some_and(|it| it.generation != 0)
+    });
     assert_eq!(local::report(&home).unwrap().generation, 1);
     session.push_accepted(4, &owner(&["10.78.0.11"]));
 }
