@@ -229,6 +229,7 @@ fn from_servers(fleets: &[Vec<Definition>]) -> Vec<server_message::Message> {
                 hash: assignment.hash(),
                 assignment: Some(assignment.into()),
                 server_time: "2026-01-01T00:00:00Z".to_owned(),
+                answer_after_ms: 50,
             }));
         }
     }

@@ -30,6 +30,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
 /// once: of a change the first says that it is taken on, the second that the kernel has it.
 const PACE: Duration = Duration::from_millis(50);
 
+/// The longest that a server may ask an answer to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 /// How a session ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -75,7 +78,7 @@ pub(super) async fn hold(
     if heard.send(connected).await.is_err() {
         return not_yet("the agent is stopping".into());
     }
-    let mut session = Session { shared, welcome, send, heard, sent_sequence: 0 };
+    let mut session = Session { shared, welcome, send, heard, sent_sequence: 0, answer: None };
     Ended { was_established: true, why: session.serve(&mut incoming).await }
 }
 
@@ -117,6 +120,13 @@ struct Session<'a> {
     heard: &'a mpsc::Sender<FromServer>,
     /// Highest transition sent on this stream.
     sent_sequence: u64,
+    /// The verdict on a push, until it is due. Reports wait for it.
+    answer: Option<Answer>,
+}
+
+struct Answer {
+    due: Instant,
+    verdict: ToServer,
 }
 
 impl Session<'_> {
@@ -131,6 +141,7 @@ impl Session<'_> {
                 return "the stream closed".into();
             }
             let grew = self.shared.outbox_grew.clone();
+            let answer_due = self.answer.as_ref().map(|answer| answer.due);
             let sent = tokio::select! {
                 message = incoming.message() => match message {
                     Ok(Some(v1::ServerMessage { message: Some(message) })) => {
@@ -143,7 +154,10 @@ impl Session<'_> {
                     Ok(None) => return "the server closed the stream".into(),
                     Err(status) => return innermost(&status),
                 },
-                Ok(()) = changed_after(&mut self.shared.report, due - PACE) => {
+                () = reached(answer_due) => self.say_answer().await,
+                Ok(()) = changed_after(&mut self.shared.report, due - PACE),
+                    if answer_due.is_none() =>
+                {
                     due = due.max(Instant::now()) + PACE;
                     let report = self.shared.report.borrow_and_update().clone();
                     self.say(ToServer::Report(report.into())).await
@@ -192,11 +206,15 @@ impl Session<'_> {
         }
     }
 
-    /// Fences, hands the assignment to the supervisor and answers with its verdict.
+    /// Fences and hands the assignment to the supervisor; its verdict is the answer.
     async fn offer(&mut self, push: v1::Push) -> bool {
+        // Answers come in order.
+        if !self.say_answer().await {
+            return false;
+        }
         let (nonce, generation) = (push.nonce, push.generation);
-        let verdict = self.judge(push).await;
-        let message = match verdict {
+        let wait = LONGEST_WAIT.min(Duration::from_millis(push.answer_after_ms.into()));
+        let verdict = match self.judge(push).await {
             Ok(()) => ToServer::Ack(v1::Ack { nonce, generation }),
             Err(Rejected { field_path, reason }) => {
                 warn!(generation, %field_path, %reason, "assignment refused");
@@ -205,7 +223,16 @@ impl Session<'_> {
                 ToServer::Nack(nack)
             }
         };
-        self.say(message).await
+        self.answer = Some(Answer { due: Instant::now() + wait, verdict });
+        wait > Duration::ZERO || self.say_answer().await
+    }
+
+    /// Says the answer that waits, if one does.
+    async fn say_answer(&mut self) -> bool {
+        match self.answer.take() {
+            Some(answer) => self.say(answer.verdict).await,
+            None => true,
+        }
     }
 
     async fn judge(&mut self, push: v1::Push) -> Result<(), Rejected> {
@@ -237,6 +264,14 @@ impl Session<'_> {
 
 fn wire(message: ToServer) -> v1::AgentMessage {
     v1::AgentMessage { message: Some(message) }
+}
+
+/// Never without a moment.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// A change, but not before `at`. Cancel safe: nothing is marked as seen before `at`.

@@ -185,6 +185,16 @@ impl Held {
     }
 
     pub(crate) fn send(&self, generation: u64, assignment: &Assignment) {
+        self.send_patient(generation, assignment, 0);
+    }
+
+    /// Pushes, and asks for an answer so many milliseconds later.
+    pub(crate) fn send_patient(
+        &self,
+        generation: u64,
+        assignment: &Assignment,
+        answer_after_ms: u32,
+    ) {
         let nonce = self.nonce.get() + 1;
         self.nonce.set(nonce);
         let (hash, assignment) = (assignment.hash(), Some(assignment.clone().into()));
@@ -194,6 +204,7 @@ impl Held {
             hash,
             assignment,
             server_time: String::new(),
+            answer_after_ms,
         }));
     }
 

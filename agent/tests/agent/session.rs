@@ -5,6 +5,7 @@ use crate::lab::{Lab, until};
 use crate::local;
 use crate::process::{Agent, Home};
 use crate::server::{FLEET, Held, Identity, Server};
+use std::time::{Duration, Instant};
 use vipfleet_model::report::InstanceState;
 use vipfleet_proto::v1::agent_message::Message as FromAgent;
 use vipfleet_proto::v1::server_message::Message as ToAgent;
@@ -111,6 +112,30 @@ fn an_unfit_assignment_is_refused_with_its_field_and_the_old_one_goes_on() {
     });
     assert_eq!(local::report(&home).unwrap().generation, 1);
     session.push_accepted(4, &owner(&["10.78.0.11"]));
+}
+
+#[test]
+fn an_answer_waits_as_long_as_the_server_asks_and_what_it_answers_does_not() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let (_server, _agent, session) = connected(&lab, &home);
+    let asked = Instant::now();
+    session.send_patient(1, &owner(&["10.78.0.10"]), u32::MAX);
+    until("the address", || lab.one.has("10.78.0.10"));
+    let told = |message| match message {
+        FromAgent::Ack(ack) => Some(ack.generation),
+        FromAgent::Report(report) if report.generation > 0 => Some(0),
+        _ => None,
+    };
+    // The verdict first, then what came of it; and never later than a second asks for.
+    assert_eq!(session.expect("an answer", told), 1);
+    assert!(asked.elapsed() >= Duration::from_secs(1), "{:?}", asked.elapsed());
+    assert_eq!(session.expect("a report", told), 0);
+
+    // Another assignment ends the wait.
+    session.send_patient(2, &owner(&["10.78.0.11"]), u32::MAX);
+    session.send(3, &owner(&["10.78.0.12"]));
+    let verdict = |message| told(message).filter(|generation| *generation > 0);
+    assert_eq!([(); 2].map(|()| session.expect("an answer", verdict)), [2, 3]);
 }
 
 #[test]

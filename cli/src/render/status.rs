@@ -96,12 +96,14 @@ impl FleetStatus {
     }
 }
 
-/// `3 VIPs: 2 ok, 1 no-owner · 2 of 2 nodes connected · revision 12`.
+/// `3 VIPs: 2 ok, 1 no-owner · 2 of 2 nodes connected · revision 12`. Elections without addresses
+/// are counted beside: `2 VIPs, 1 election: 3 ok · …`.
 fn summary(vips: &[Vip], connected: usize, all: usize, revision: u64) -> String {
-    let mut text = match vips.len() {
-        1 => "1 VIP".to_owned(),
-        count => format!("{count} VIPs"),
-    };
+    let elections = vips.iter().filter(|vip| vip.address.is_none()).count();
+    let mut text = counted(vips.len() - elections, "VIP");
+    if elections > 0 {
+        text = format!("{text}, {}", counted(elections, "election"));
+    }
     let mut separator = ": ";
     for (health, tone) in [
         (Health::TwoOwners, Tone::Bad),
@@ -121,4 +123,9 @@ fn summary(vips: &[Vip], connected: usize, all: usize, revision: u64) -> String 
     let part = format!("{connected} of {all} nodes connected");
     let tone = if connected == all { Tone::Plain } else { Tone::Bad };
     format!("{text} · {} · revision {revision}\n", tone.paint(&part))
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

@@ -176,6 +176,18 @@ fn an_election_without_addresses_has_a_row_with_a_dash() {
 }
 
 #[test]
+fn an_election_is_counted_beside_the_addresses() {
+    let mut status = fleet();
+    let addresses = vips(&status.instances).len();
+    let mut election = status.instances[0].clone();
+    election.virtual_addresses.clear();
+    election.addresses.clear();
+    status.instances.push(election);
+    let expected = format!("{addresses} VIPs, 1 election: ");
+    assert!(shown(&status).contains(&expected), "{}", shown(&status));
+}
+
+#[test]
 fn json_of_a_vip_has_the_fields_that_scripts_rely_on() {
     let vip = vips(&fleet().instances).remove(0);
     assert_snapshot!(serde_json::to_string_pretty(&vip).unwrap());

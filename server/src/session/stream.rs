@@ -10,7 +10,6 @@ use crate::store::Rejection;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use tracing::{debug, warn};
 use vipfleet_model::report::TransitionRecord;
@@ -19,13 +18,10 @@ use vipfleet_proto::v1;
 use vipfleet_proto::v1::agent_message::Message as FromAgent;
 use vipfleet_proto::v1::server_message::Message as ToAgent;
 
-/// How long an agent's answer to a push may lie unread, for each node of the fleet: about what it
+/// How long an agent should keep its answer to a push, for each node of the fleet: about what it
 /// takes to push to one more. So the assignments of all are on their way before the first verdict
-/// and its reports are worked on.
-const PUSHED: Duration = Duration::from_micros(25);
-
-/// The longest of it.
-const LONGEST_UNREAD: Duration = Duration::from_millis(100);
+/// and its reports come back.
+const PUSHED: Duration = Duration::from_micros(50);
 
 pub(super) type Outgoing = mpsc::Sender<Result<v1::ServerMessage, Status>>;
 
@@ -49,8 +45,6 @@ pub(super) struct SessionStream {
     welcomed: bool,
     /// Transitions stored up to here, which the agent does not know yet.
     stored: Option<u64>,
-    /// Until then nothing is read: others are still to be pushed theirs.
-    unread: Instant,
 }
 
 impl SessionStream {
@@ -64,8 +58,7 @@ impl SessionStream {
         let node = hello.facts.node.clone();
         let refused = greeted.rejected.as_ref().map(|it| it.hash.clone());
         let verdicts = Verdicts::new(hello).with_refused(refused);
-        let (welcomed, stored, unread) = (false, None, Instant::now());
-        Self { fleet, node, id, recording, verdicts, welcomed, stored, unread }
+        Self { fleet, node, id, recording, verdicts, welcomed: false, stored: None }
     }
 
     /// Serves the stream until it ends. Every branch is cancel safe, and so is the whole.
@@ -89,7 +82,7 @@ impl SessionStream {
                     }
                     Err(_) => Err(Ended::Gone("the agent is gone".into())),
                 },
-                message = from(self.unread, incoming) => match message {
+                message = incoming.message() => match message {
                     Ok(Some(v1::AgentMessage { message: Some(message) })) => {
                         self.take(message).await
                     }
@@ -147,7 +140,6 @@ impl SessionStream {
         }
         let desired = view.desired(&self.node).filter(|it| self.verdicts.may_push(it))?;
         let nonce = self.verdicts.push(desired);
-        self.unread = Instant::now() + LONGEST_UNREAD.min(PUSHED * view.size());
         debug!(node = %self.node, generation = %desired.generation, "push");
         Some(ToAgent::Push(v1::Push {
             nonce,
@@ -155,6 +147,7 @@ impl SessionStream {
             hash: desired.hash().to_owned(),
             assignment: Some(desired.assignment.as_ref().clone().into()),
             server_time: Timestamp::now().to_string(),
+            answer_after_ms: answer_after_ms(view.size()),
         }))
     }
 
@@ -224,15 +217,9 @@ impl SessionStream {
     }
 }
 
-/// The next message, not before `at`. Cancel safe.
-async fn from(
-    at: Instant,
-    incoming: &mut Streaming<v1::AgentMessage>,
-) -> Result<Option<v1::AgentMessage>, Status> {
-    if at > Instant::now() {
-        tokio::time::sleep_until(at).await;
-    }
-    incoming.message().await
+/// What [`v1::Push`] says to one of so many nodes.
+fn answer_after_ms(nodes: u32) -> u32 {
+    (PUSHED * nodes).as_millis().try_into().unwrap_or(u32::MAX)
 }
 
 fn malformed(message: &'static str) -> impl Fn(vipfleet_proto::Malformed) -> Ended {
@@ -240,5 +227,17 @@ fn malformed(message: &'static str) -> impl Fn(vipfleet_proto::Malformed) -> End
         let path = if cause.path.is_empty() { String::new() } else { format!(".{}", cause.path) };
         let text = format!("{message}{path}: {}", cause.reason);
         Ended::Refused(Status::invalid_argument(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_large_fleet_is_asked_to_answer_later() {
+        let asked = [0, 2, 19, 20, 1000, 10_000].map(answer_after_ms);
+        assert_eq!(asked, [0, 0, 0, 1, 50, 500]);
+        assert_eq!(answer_after_ms(u32::MAX), 214_748_364);
     }
 }

@@ -14,7 +14,7 @@ const COALESCE: Duration = Duration::from_millis(100);
 /// How long a change waits for the next of the same node, for each node of the fleet: about what
 /// it takes to push one assignment. All nodes answer a change of what they share, each with a
 /// verdict and two reports, and the pushes to the others come before the store has it all.
-const GATHERED: Duration = Duration::from_micros(100);
+const AWAITED: Duration = Duration::from_micros(100);
 
 /// How long a failed write waits for the next try.
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) async fn run(fleet: Fleet, mut changes: watch::Receiver<Latest>) {
     let mut kept: Option<NodeFacts> = None;
     let mut failing = false;
     while changes.changed().await.is_ok() {
-        tokio::time::sleep(COALESCE.min(GATHERED * fleet.view().size())).await;
+        tokio::time::sleep(COALESCE.min(AWAITED * fleet.view().size())).await;
         let latest = changes.borrow_and_update().clone();
         match write(fleet.store().as_ref(), &latest, &mut kept).await {
             Ok(()) => {
