@@ -363,7 +363,7 @@ impl Actor {
     /// Marks a place for the next turn, and its instances for the next report.
     pub(super) fn touch(&mut self, place: &Place) {
         if let Some(holding) = self.holdings.get(place) {
-            self.touched.extend(holding.wants.keys().cloned());
+            self.touched.extend(holding.wants.instances().cloned());
             self.dirty.insert(place.clone());
         }
     }

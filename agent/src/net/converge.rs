@@ -239,7 +239,7 @@ impl Actor {
         holding.not_before = Some(clock::now() + RETRY);
         if holding.fault.as_ref() != Some(&fault) {
             let address = Some(place.address.addr());
-            for instance in holding.wants.keys().cloned() {
+            for instance in holding.wants.instances().cloned() {
                 self.events.send(Event::Failed { instance, address, fault: fault.clone() });
             }
             holding.fault = Some(fault);
@@ -251,7 +251,7 @@ impl Actor {
             return;
         };
         let address = place.address.addr();
-        for instance in holding.wants.keys().cloned() {
+        for instance in holding.wants.instances().cloned() {
             self.events.send(Event::Drift { instance, address, what });
         }
     }

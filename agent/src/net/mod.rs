@@ -45,6 +45,7 @@ mod sysctl;
 mod thread;
 mod timestamp;
 mod truth;
+mod wants;
 mod watch;
 mod wish;
 

@@ -1,11 +1,11 @@
 //! One address on one interface: who wants it, what is held of it, what to do next. Pure.
 
 use super::error::Fault;
-use super::lease::{Lease, LeaseTerms};
+use super::lease::Lease;
+use super::wants::{Want, Wants};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use vipfleet_model::{Name, VirtualAddress};
+use vipfleet_model::VirtualAddress;
 use vipfleet_vrrp::{Custody, Time};
 
 /// Where an address is wanted. The same address with another prefix is another place, as it is
@@ -14,16 +14,6 @@ use vipfleet_vrrp::{Custody, Time};
 pub(super) struct Place {
     pub(super) interface: Arc<str>,
     pub(super) address: IpNet,
-}
-
-/// What one instance wants of a place.
-#[derive(Clone, Debug)]
-pub(super) struct Want {
-    pub(super) custody: Custody,
-    pub(super) terms: LeaseTerms,
-    pub(super) spec: VirtualAddress,
-    /// The lease ran out under this wish: it counts for nothing until it is wished anew.
-    pub(super) expired: bool,
 }
 
 /// An address of ours on an interface.
@@ -41,7 +31,7 @@ pub(super) struct Tenancy {
 /// Everything known of a place.
 #[derive(Debug, Default)]
 pub(super) struct Holding {
-    pub(super) wants: BTreeMap<Name, Want>,
+    pub(super) wants: Wants,
     pub(super) address: Option<Tenancy>,
     /// Interface of the handover route.
     pub(super) route: Option<u32>,
@@ -106,12 +96,12 @@ pub(super) enum Step {
 impl Holding {
     pub(super) fn goal(&self) -> Goal<'_> {
         let valid = |want: &&Want| !want.expired;
-        let serving = self.wants.values().filter(|want| want.custody == Custody::Serving);
+        let serving = self.wants.iter().filter(|want| want.custody == Custody::Serving);
         if let Some(want) = serving.filter(valid).max_by_key(|want| want.terms.master_down) {
             return Goal::Serving(want);
         }
         let silent = |want: &Want| want.custody == Custody::Silent;
-        if self.wants.values().any(silent) { Goal::Silent } else { Goal::Nothing }
+        if self.wants.iter().any(silent) { Goal::Silent } else { Goal::Nothing }
     }
 
     /// The next step towards the goal; `None` when there is nothing to do.
@@ -148,7 +138,7 @@ impl Holding {
     /// Whether the kernel shows what is wanted.
     pub(super) fn is_settled(&self, ground: Ground) -> bool {
         let served = self.address.as_ref().map_or(ground.foreign, |it| it.is_ready);
-        let wants_serving = self.wants.values().any(|it| it.custody == Custody::Serving);
+        let wants_serving = self.wants.iter().any(|it| it.custody == Custody::Serving);
         self.step(ground).is_none() && (!wants_serving || served)
     }
 
@@ -160,6 +150,7 @@ impl Holding {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lease::LeaseTerms;
     use super::*;
     use std::time::Duration;
 
@@ -171,15 +162,12 @@ mod tests {
 
     fn holding(custody: Custody, address: Option<u32>, route: Option<u32>) -> Holding {
         let want = Want { custody, terms: TERMS, spec: spec(), expired: false };
+        let mut wants = Wants::default();
+        wants.put("a".parse().unwrap(), want);
         let lease = Lease { renewed: Time::ZERO, terms: TERMS };
         let tenancy =
             |index| Tenancy { index, lease, spec: spec(), is_ready: true, tampered: false };
-        Holding {
-            wants: [("a".parse().unwrap(), want)].into(),
-            address: address.map(tenancy),
-            route,
-            ..Holding::default()
-        }
+        Holding { wants, address: address.map(tenancy), route, ..Holding::default() }
     }
 
     const CLEAR: Ground = Ground { index: Some(2), foreign: false, leftover: false };
@@ -225,7 +213,7 @@ mod tests {
     #[test]
     fn an_expired_wish_holds_nothing_until_it_is_wished_anew() {
         let mut holding = holding(Custody::Serving, Some(2), None);
-        holding.wants.values_mut().for_each(|want| want.expired = true);
+        holding.wants.iter_mut().for_each(|(_, want)| want.expired = true);
         assert_eq!(holding.step(CLEAR), Some(Step::DropAddress(2)));
         holding.address = None;
         assert_eq!(holding.step(CLEAR), None);
@@ -254,7 +242,7 @@ mod tests {
         let mut holding = holding(Custody::Serving, None, None);
         let terms = LeaseTerms::of(Duration::from_secs(30));
         let other = Want { custody: Custody::Serving, terms, spec: spec(), expired: false };
-        holding.wants.insert("b".parse().unwrap(), other);
+        holding.wants.put("b".parse().unwrap(), other);
         assert!(matches!(holding.goal(), Goal::Serving(want) if want.terms == terms));
     }
 
@@ -262,7 +250,7 @@ mod tests {
     fn a_changed_label_makes_the_address_anew() {
         let mut holding = holding(Custody::Serving, Some(2), None);
         let labelled = VirtualAddress { label: Some("eth0:1".into()), ..spec() };
-        holding.wants.values_mut().for_each(|want| want.spec = labelled.clone());
+        holding.wants.iter_mut().for_each(|(_, want)| want.spec = labelled.clone());
         assert_eq!(holding.step(CLEAR), Some(Step::Claim(2, Claim::Remake)));
     }
 }

@@ -96,7 +96,7 @@ impl Actor {
 
 /// The terms of what is at a place, or wanted there; `None` when there is nothing to guard.
 fn terms(holding: &Holding) -> Option<LeaseTerms> {
-    let wanted = holding.wants.values().filter(|want| want.custody != Custody::None);
+    let wanted = holding.wants.iter().filter(|want| want.custody != Custody::None);
     let wanted = wanted.map(|want| want.terms).max_by_key(|terms| terms.master_down);
     let held = || holding.address.as_ref().map(|held| held.lease.terms);
     // A route that nobody wants is on its way out.
@@ -105,5 +105,5 @@ fn terms(holding: &Holding) -> Option<LeaseTerms> {
 }
 
 fn is_silent(holding: &Holding) -> bool {
-    holding.wants.values().any(|want| want.custody == Custody::Silent)
+    holding.wants.iter().any(|want| want.custody == Custody::Silent)
 }

@@ -3,7 +3,8 @@
 use super::actor::Actor;
 use super::event::Event;
 use super::lease::Lease;
-use super::place::{Goal, Place, Want};
+use super::place::{Goal, Place};
+use super::wants::Want;
 use super::{address, clock};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::RouteNetlinkMessage;

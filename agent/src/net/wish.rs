@@ -2,8 +2,9 @@
 
 use super::actor::{Actor, Instance};
 use super::clock;
-use super::place::{Place, Tenancy, Want};
+use super::place::{Place, Tenancy};
 use super::request::Desire;
+use super::wants::Want;
 use vipfleet_model::Name;
 use vipfleet_vrrp::Custody;
 
@@ -17,7 +18,7 @@ impl Actor {
         }
         for place in former.iter().flat_map(|it| &it.places) {
             if let Some(holding) = self.holdings.get_mut(place) {
-                holding.wants.remove(&name);
+                holding.wants.withdraw(&name);
                 self.dirty.insert(place.clone());
             }
         }
@@ -46,7 +47,7 @@ impl Actor {
             let (custody, terms) = (desire.custody, desire.lease);
             let want = Want { custody, terms, spec: spec.clone(), expired: false };
             let holding = self.holdings.entry(place.clone()).or_default();
-            holding.wants.insert(desire.instance.clone(), want);
+            holding.wants.put(desire.instance.clone(), want);
             let other_terms = |held: &Tenancy| held.lease.terms != terms;
             let relet = holding.address.as_ref().is_some_and(other_terms);
             holding.never_silent &= custody == Custody::Silent;

@@ -317,7 +317,7 @@ enum Rest {
 /// Up while an instance serves. One whose lease is over must be wished anew.
 fn aim(instance: &Instance, holdings: &BTreeMap<Place, Holding>) -> Aim {
     let name = &instance.desire.instance;
-    let mut wants = instance.places.iter().filter_map(|place| holdings.get(place)?.wants.get(name));
+    let mut wants = instance.places.iter().filter_map(|place| holdings.get(place)?.wants.of(name));
     let serves = instance.desire.custody == Custody::Serving && !wants.any(|want| want.expired);
     if serves { Aim::Up } else { Aim::Down }
 }

@@ -144,7 +144,7 @@ impl Actor {
             Custody::Serving => {}
         }
         let mut holdings = instance.places.iter().filter_map(|place| self.holdings.get(place));
-        let expired = holdings.any(|it| it.wants.get(name).is_some_and(|want| want.expired));
+        let expired = holdings.any(|it| it.wants.of(name).is_some_and(|want| want.expired));
         // No lease ends a route: what a lease would have done when the loop froze is done here.
         if expired || silence > terms.valid() {
             return Stance::Gone;
