@@ -48,8 +48,10 @@ deps:
 build: build-deps
 	$(CARGO) build --workspace $(CARGO_FLAGS)
 
+# What is installed, and the prober of the demo.
 release: build-deps
-	$(CARGO) build --release --workspace $(CARGO_FLAGS)
+	$(CARGO) build --release $(CARGO_FLAGS) \
+		-p vipfleet-server -p vipfleet-agent -p vipctl -p vipfleet-tests
 
 # The programs first: end-to-end tests start them as an operator would.
 test: deps
@@ -73,6 +75,7 @@ demo: deps release
 	@KEEP="$(KEEP)" deploy/demo.sh
 
 bench: deps release
+	$(CARGO) build --release -p vipfleet-swarm $(CARGO_FLAGS)
 	$(CARGO) run --release --quiet -p vipfleet-bench $(CARGO_FLAGS) -- \
 		$(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 

@@ -2,6 +2,8 @@
 //! stalls must never stall the VRRP thread. Lines that find the queue full are dropped, and how
 //! many is said in the log.
 
+use jiff::Timestamp;
+use serde_json::json;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,6 +17,31 @@ const QUEUE: usize = 8192;
 
 /// How long the end of the process waits for a reader that stalls.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    /// One object each, of the members that `tracing_subscriber` writes.
+    Json,
+}
+
+impl Format {
+    /// A line of who has no subscriber: the guard, and the log about itself.
+    pub(crate) fn line(self, program: &str, message: &str) -> String {
+        match self {
+            Self::Text => format!("{program}: {message}\n"),
+            Self::Json => {
+                let timestamp = Timestamp::now().to_string();
+                let fields = json!({ "message": message });
+                let line = json!({
+                    "timestamp": timestamp, "level": "WARN", "fields": fields, "target": program,
+                });
+                format!("{line}\n")
+            }
+        }
+    }
+}
 
 /// Makes a writer for each line. Clones share the queue.
 #[derive(Clone, Debug)]
@@ -46,8 +73,8 @@ pub struct Flush {
     writer: JoinHandle<()>,
 }
 
-/// Starts the thread that writes to `out`.
-pub fn start(out: impl Write + Send + 'static) -> io::Result<(Lines, Flush)> {
+/// Starts the thread that writes to `out`; `format` is of what it says itself.
+pub fn start(out: impl Write + Send + 'static, format: Format) -> io::Result<(Lines, Flush)> {
     let (queue, taken) = sync_channel(QUEUE);
     let queue = Mutex::new(Some(queue));
     let (dropped, queued, written) = Default::default();
@@ -56,11 +83,11 @@ pub fn start(out: impl Write + Send + 'static) -> io::Result<(Lines, Flush)> {
     let theirs = lines.clone();
     let writer = std::thread::Builder::new()
         .name("log".into())
-        .spawn(move || write_all(&taken, out, &theirs.0))?;
+        .spawn(move || write_all(&taken, out, &theirs.0, format))?;
     Ok((lines.clone(), Flush { lines, writer }))
 }
 
-fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, shared: &Shared) {
+fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, shared: &Shared, format: Format) {
     loop {
         // A reader that is gone is no reason to stop taking lines.
         let _ = match taken.recv_timeout(Duration::from_secs(1)) {
@@ -74,7 +101,8 @@ fn write_all(taken: &Receiver<Vec<u8>>, mut out: impl Write, shared: &Shared) {
         };
         let lost = shared.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            let _ = writeln!(out, "vipfleet-agent: {lost} log lines were dropped");
+            let message = format!("{lost} log lines were dropped");
+            let _ = out.write_all(format.line("vipfleet-agent", &message).as_bytes());
         }
     }
 }
@@ -155,7 +183,7 @@ mod tests {
     #[test]
     fn a_stalled_reader_costs_lines_and_nobody_waits() {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (lines, flush) = start(Stalled(Arc::clone(&seen))).unwrap();
+        let (lines, flush) = start(Stalled(Arc::clone(&seen)), Format::Text).unwrap();
         let stall = seen.lock().unwrap();
         for _ in 0..QUEUE * 2 {
             lines.make_writer().write_all(b"line\n").unwrap();
@@ -166,5 +194,16 @@ mod tests {
         let text = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
         assert!(text.contains("log lines were dropped"), "{} bytes", text.len());
         assert!(text.lines().filter(|line| *line == "line").count() >= QUEUE);
+    }
+
+    #[test]
+    fn a_line_without_a_subscriber_looks_as_one_with() {
+        assert_eq!(Format::Text.line("guard", "gone"), "guard: gone\n");
+        let line = Format::Json.line("guard", "\"VI_1\"\nis gone");
+        assert_eq!(line.matches('\n').count(), 1, "{line}");
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(line["fields"]["message"], "\"VI_1\"\nis gone");
+        assert_eq!((&line["target"], &line["level"]), (&json!("guard"), &json!("WARN")));
+        assert!(line["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{line}");
     }
 }

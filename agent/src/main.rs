@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn log_to_stderr(options: &Options) -> std::io::Result<(log::Lines, log::Flush)> {
-    let (lines, flush) = log::start(std::io::stderr())?;
+    let (lines, flush) = log::start(std::io::stderr(), options.log_format())?;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,5 +1,6 @@
 //! What the agent is told on its command line.
 
+use crate::log;
 use crate::realtime::RealtimePriority;
 use clap::{ArgGroup, Parser};
 use std::path::PathBuf;
@@ -74,6 +75,12 @@ pub struct Options {
     /// What that agent would hand over is read from standard input, unless it is empty.
     #[arg(long, hide = true)]
     pub self_check: bool,
+}
+
+impl Options {
+    pub fn log_format(&self) -> log::Format {
+        if self.log_json { log::Format::Json } else { log::Format::Text }
+    }
 }
 
 #[cfg(test)]

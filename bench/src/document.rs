@@ -112,8 +112,7 @@ fn failures(text: &mut String, measured: &[(Vec<Row>, Record)]) {
                     Subject::Ours => "ours",
                     Subject::Yardstick => "the yardstick",
                 };
-                let first = why.lines().next().unwrap_or_default();
-                format!("* {}, {who}: {first}", record.id)
+                format!("* {}, {who}: {}", record.id, told_shortly(why))
             })
         })
         .collect();
@@ -121,6 +120,16 @@ fn failures(text: &mut String, measured: &[(Vec<Row>, Record)]) {
         let list = failed.join("\n");
         write!(text, "\nRuns that went wrong, and are in no figure:\n\n{list}\n")
             .expect("a String takes all");
+    }
+}
+
+/// One line of what a run said: all of it, words between single blanks, cut where it gets long.
+fn told_shortly(why: &str) -> String {
+    const LONGEST: usize = 240;
+    let text = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -176,7 +185,8 @@ mod tests {
         measured.effort = Effort::Quick;
         measured.runs.push(Run { subject: Subject::Ours, outcome: Err("no VIP\nlog".into()) });
         let text = render(&[(vec![row()], measured)]);
-        assert!(text.ends_with("\n\n* F1, ours: no VIP\n"), "{text}");
+        assert!(text.ends_with("\n\n* F1, ours: no VIP log\n"), "{text}");
         assert!(text.contains("(`QUICK=1`): all."), "{text}");
+        assert_eq!(told_shortly(&"é ".repeat(300)).chars().count(), 241);
     }
 }

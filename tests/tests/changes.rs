@@ -199,17 +199,19 @@ fn an_address_added_or_removed_takes_nothing_from_the_others() {
     }
 }
 
+/// What the kernel cannot change about an address that it has.
 #[test]
-fn another_prefix_costs_an_address_no_more_than_an_instant() {
+fn another_prefix_label_scope_or_broadcast_costs_an_address_no_more_than_an_instant() {
     let lab = Lab::pair();
     let mut scene = Scene::start(&lab, instances(), QUICK);
-    for (order, prefix) in ORDERS.into_iter().zip(["/24", "/32"]) {
-        let address = format!("{FIRST}{prefix}");
+    let forms = ["/24", "/32 label ens33:one", "/32 scope site", "/32 brd 192.168.248.255", "/32"];
+    for (order, form) in ORDERS.into_iter().cycle().zip(forms) {
+        let address = format!("{FIRST}{form}");
         let edit = |files: &mut Files| files.instance("VI_1").addresses[0].clone_from(&address);
         scene.change(order, edit, |seen| {
             same_masters(seen)?;
             every_advert(seen)?;
-            ensure!(seen.removals(0, FIRST) == 1, "its prefix was not changed");
+            ensure!(seen.removals(0, FIRST) == 1, "it was not made {form}");
             ensure!(seen.removals(0, BESIDE) + seen.removals(0, THIRD) == 0, "others went away");
             let lost = seen.losses[&FIRST].lost;
             ensure!(seen.lost() == lost, "others lost echoes");

@@ -1,7 +1,8 @@
 //! The agent's end: starts the guard that lies beside its own executable, notices when it ends,
 //! and starts it again.
 
-use super::Order;
+use super::{Order, PROGRAM};
+use crate::log;
 use crate::net::Heartbeat;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::io;
@@ -12,8 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, error, info, warn};
 
-const PROGRAM: &str = "vipfleet-guard";
-
 /// Between two starts of a guard that keeps ending.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -22,12 +21,12 @@ const STEADY: Duration = Duration::from_secs(60);
 
 /// Starts the guard and a thread that keeps it. Nothing stops for want of a guard: the kernel's
 /// leases stand behind it, and the log and every report say so.
-pub fn keep(heartbeat: &Arc<Heartbeat>) {
+pub fn keep(heartbeat: &Arc<Heartbeat>, format: log::Format) {
     if heartbeat.shared().is_none() {
         return heartbeat.set_guard(None);
     }
     let former = heartbeat.former().filter(|former| former.pid == std::process::id());
-    let first = start(heartbeat);
+    let first = start(heartbeat, format);
     let heartbeat = Arc::clone(heartbeat);
     let keeper = std::thread::Builder::new().name("guard-keeper".into()).spawn(move || {
         // After a re-execution in place the former guard is still a child of this process.
@@ -40,14 +39,14 @@ pub fn keep(heartbeat: &Arc<Heartbeat>) {
             std::thread::Builder::new().name("guard-reaper".into()).spawn(reap).ok()
         });
         debug!(reaping = orphan.is_some(), "the guard is kept");
-        stay(&heartbeat, first);
+        stay(&heartbeat, first, format);
     });
     if let Err(error) = keeper {
         error!(%error, "a guard that ends will not be started again");
     }
 }
 
-fn stay(heartbeat: &Heartbeat, first: io::Result<Child>) {
+fn stay(heartbeat: &Heartbeat, first: io::Result<Child>, format: log::Format) {
     let (mut guard, mut pause, mut told) = (first, FIRST_PAUSE, None);
     loop {
         match guard {
@@ -81,7 +80,7 @@ fn stay(heartbeat: &Heartbeat, first: io::Result<Child>) {
         if !heartbeat.is_current() {
             return;
         }
-        guard = start(heartbeat);
+        guard = start(heartbeat, format);
     }
 }
 
@@ -89,8 +88,8 @@ fn ending(status: io::Result<std::process::ExitStatus>) -> String {
     status.map_or_else(|error| error.to_string(), |status| status.to_string())
 }
 
-fn start(heartbeat: &Heartbeat) -> io::Result<Child> {
-    let started = spawn(heartbeat);
+fn start(heartbeat: &Heartbeat, format: log::Format) -> io::Result<Child> {
+    let started = spawn(heartbeat, format);
     heartbeat.set_guard(started.as_ref().ok().map(Child::id));
     if let Ok(child) = &started {
         info!(pid = child.id(), "guarded");
@@ -98,10 +97,11 @@ fn start(heartbeat: &Heartbeat) -> io::Result<Child> {
     started
 }
 
-fn spawn(heartbeat: &Heartbeat) -> io::Result<Child> {
+fn spawn(heartbeat: &Heartbeat, format: log::Format) -> io::Result<Child> {
     let program = program()?;
     let (memory, bell) = heartbeat.shared().ok_or(io::ErrorKind::Unsupported)?;
-    let order = Order { agent: std::process::id(), incarnation: heartbeat.incarnation() };
+    let (agent, incarnation) = (std::process::id(), heartbeat.incarnation());
+    let order = Order { agent, incarnation, format };
     let started = Command::new(&program)
         .args(order.arguments())
         .env_clear()

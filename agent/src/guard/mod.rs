@@ -16,30 +16,54 @@ mod sentry;
 
 pub use keeper::keep;
 
+use crate::log;
 use sentry::{Ending, Sentry};
 use std::process::ExitCode;
 
-const USAGE: &str = "vipfleet-guard is started by vipfleet-agent: --agent PID --incarnation N";
+const PROGRAM: &str = "vipfleet-guard";
+const USAGE: &str =
+    "vipfleet-guard is started by vipfleet-agent: --agent PID --incarnation N [--log-json]";
+const LOG_JSON: &str = "--log-json";
 
 /// What the guard is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Order {
     agent: u32,
     incarnation: u64,
+    /// Of what it says on standard error, which is the agent's log.
+    format: log::Format,
 }
 
 impl Order {
-    fn arguments(self) -> [String; 4] {
-        let Self { agent, incarnation } = self;
-        ["--agent".into(), agent.to_string(), "--incarnation".into(), incarnation.to_string()]
+    fn arguments(self) -> Vec<String> {
+        let Self { agent, incarnation, format } = self;
+        let mut arguments = vec![
+            "--agent".into(),
+            agent.to_string(),
+            "--incarnation".into(),
+            incarnation.to_string(),
+        ];
+        if format == log::Format::Json {
+            arguments.push(LOG_JSON.into());
+        }
+        arguments
     }
 
     fn parse(arguments: impl Iterator<Item = String>) -> Option<Self> {
-        let arguments: Vec<_> = arguments.collect();
+        let mut arguments: Vec<_> = arguments.collect();
+        let format = match arguments.pop_if(|last| last == LOG_JSON) {
+            Some(_) => log::Format::Json,
+            None => log::Format::Text,
+        };
         let [first, agent, second, incarnation] = &arguments[..] else { return None };
         let named = first == "--agent" && second == "--incarnation";
-        let agent = agent.parse().ok()?;
-        named.then(|| Some(Self { agent, incarnation: incarnation.parse().ok()? }))?
+        let (agent, incarnation) = (agent.parse().ok()?, incarnation.parse().ok()?);
+        named.then_some(Self { agent, incarnation, format })
+    }
+
+    /// Says one line.
+    fn say(self, message: &str) {
+        eprint!("{}", self.format.line(PROGRAM, message));
     }
 }
 
@@ -59,7 +83,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     match ending {
         Ok(Ending::Dismissed | Ending::Done) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vipfleet-guard: {error}");
+            order.say(&error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -71,11 +95,18 @@ mod tests {
 
     #[test]
     fn the_guard_understands_its_order_and_nothing_else() {
-        let order = Order { agent: 7, incarnation: u64::MAX >> 2 };
-        assert_eq!(Order::parse(order.arguments().into_iter()), Some(order));
-        for text in
-            ["", "--help", "--agent 7", "--agent x --incarnation 1", "--incarnation 1 --agent 7"]
-        {
+        for format in [log::Format::Text, log::Format::Json] {
+            let order = Order { agent: 7, incarnation: u64::MAX >> 2, format };
+            assert_eq!(Order::parse(order.arguments().into_iter()), Some(order));
+        }
+        for text in [
+            "",
+            "--help",
+            "--agent 7",
+            "--agent 7 --log-json",
+            "--agent x --incarnation 1",
+            "--incarnation 1 --agent 7",
+        ] {
             assert_eq!(Order::parse(text.split_whitespace().map(String::from)), None, "{text}");
         }
     }

@@ -41,6 +41,7 @@ struct Handled {
 }
 
 pub(super) struct Sentry {
+    order: Order,
     watched: Watched,
     remover: Remover,
     timer: OwnedFd,
@@ -60,7 +61,7 @@ impl Sentry {
         // It goes on in a suspend, and fires at once afterwards.
         let timer = timerfd_create(TimerfdClockId::Boottime, flags)?;
         let remover = Remover::open()?;
-        Ok(Self { watched, remover, timer, agent, handled: Handled::default() })
+        Ok(Self { order, watched, remover, timer, agent, handled: Handled::default() })
     }
 
     pub(super) fn watch(mut self) -> io::Result<Ending> {
@@ -125,15 +126,13 @@ impl Sentry {
         let state = if self.agent.is_some() { "silent" } else { "dead" };
         let (removed, refused) = (outcome.removed, outcome.refused);
         if removed > 0 {
-            eprintln!(
-                "vipfleet-guard: the agent is {state}, its last beat {silence:?} ago: removed \
-                 {removed}"
-            );
+            let last = format!("the agent is {state}, its last beat {silence:?} ago");
+            self.order.say(&format!("{last}: removed {removed}"));
         }
         self.handled.tries += 1;
         if let Some(first) = refused.first() {
             if self.handled.tries == 1 || self.handled.tries == TRIES {
-                eprintln!("vipfleet-guard: {} not removed; {first}", refused.len());
+                self.order.say(&format!("{} not removed; {first}", refused.len()));
             }
             if self.handled.tries < TRIES {
                 return false;

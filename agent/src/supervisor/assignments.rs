@@ -32,7 +32,7 @@ impl Supervisor {
         &mut self,
         origin: &Origin,
         hash: &str,
-        assignment: Assignment,
+        mut assignment: Assignment,
         received: Option<Received>,
     ) -> Result<(), Rejected> {
         let checks = assignment.checks.clone();
@@ -51,6 +51,11 @@ impl Supervisor {
         self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
         let Origin { fleet_id, epoch, generation } = origin.clone();
         let hash = hash.to_owned();
+        // Of hundreds of instances one changed: an assignment that lies elsewhere after every
+        // change leaves holes all over the memory.
+        if let Some(former) = self.assignment.take() {
+            assignment.reuse(former.assignment);
+        }
         let applied = CachedAssignment { fleet_id, epoch, generation, hash, assignment, received };
         self.assignment = Some(applied);
         self.spare.soon();

@@ -165,7 +165,7 @@ impl Supervisor {
         // From here on no former guard takes anything away; the new one is there before the first
         // address is.
         let heartbeat = Arc::new(heartbeat(&options.socket));
-        guard::keep(&heartbeat);
+        guard::keep(&heartbeat, options.log_format());
         let (node, notices) = start_node(&options, &name, &boot_id, former, inherited, &heartbeat)?;
         let policy = match source {
             Source::Server => ExecPolicy::ServerPushed { exec_dir: options.exec_dir.clone() },

@@ -78,7 +78,8 @@ pub(super) async fn hold(
     if heard.send(connected).await.is_err() {
         return not_yet("the agent is stopping".into());
     }
-    let mut session = Session { shared, welcome, send, heard, sent_sequence: 0, answer: None };
+    let (sent_sequence, answer, quiet_until) = (0, None, Instant::now());
+    let mut session = Session { shared, welcome, send, heard, sent_sequence, answer, quiet_until };
     Ended { was_established: true, why: session.serve(&mut incoming).await }
 }
 
@@ -120,8 +121,11 @@ struct Session<'a> {
     heard: &'a mpsc::Sender<FromServer>,
     /// Highest transition sent on this stream.
     sent_sequence: u64,
-    /// The verdict on a push, until it is due. Reports wait for it.
+    /// The verdict on a push, until it is due or a report goes.
     answer: Option<Answer>,
+    /// Reports wait until then. Further pushes do not put it off: however fast they come, what
+    /// the agent does is told.
+    quiet_until: Instant,
 }
 
 struct Answer {
@@ -142,6 +146,7 @@ impl Session<'_> {
             }
             let grew = self.shared.outbox_grew.clone();
             let answer_due = self.answer.as_ref().map(|answer| answer.due);
+            let report_due = self.quiet_until.max(due - PACE);
             let sent = tokio::select! {
                 message = incoming.message() => match message {
                     Ok(Some(v1::ServerMessage { message: Some(message) })) => {
@@ -155,12 +160,11 @@ impl Session<'_> {
                     Err(status) => return innermost(&status),
                 },
                 () = reached(answer_due) => self.say_answer().await,
-                Ok(()) = changed_after(&mut self.shared.report, due - PACE),
-                    if answer_due.is_none() =>
-                {
+                Ok(()) = changed_after(&mut self.shared.report, report_due) => {
                     due = due.max(Instant::now()) + PACE;
                     let report = self.shared.report.borrow_and_update().clone();
-                    self.say(ToServer::Report(report.into())).await
+                    // The verdict first, then what came of it.
+                    self.say_answer().await && self.say(ToServer::Report(report.into())).await
                 }
                 Ok(()) = self.shared.facts.changed() => {
                     let facts = self.shared.facts.borrow_and_update().clone();
@@ -223,7 +227,11 @@ impl Session<'_> {
                 ToServer::Nack(nack)
             }
         };
-        self.answer = Some(Answer { due: Instant::now() + wait, verdict });
+        let now = Instant::now();
+        if self.quiet_until <= now {
+            self.quiet_until = now + wait;
+        }
+        self.answer = Some(Answer { due: now + wait, verdict });
         wait > Duration::ZERO || self.say_answer().await
     }
 

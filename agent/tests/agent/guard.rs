@@ -113,6 +113,21 @@ fn what_a_killed_agent_held_is_taken_away_by_its_guard() {
 }
 
 #[test]
+fn the_guard_of_an_agent_that_logs_json_does_too() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let file = home.write("keepalived.conf", &config("0.1"));
+    let mut command = Agent::command(&lab.one, &home);
+    command.arg("--log-json").arg("--config").arg(file);
+    let mut agent = Agent::start(command, &home);
+    serves(&lab.one, &home);
+    agent.crash();
+    agent.expect_log("\"message\":\"the agent is dead");
+    let log = agent.log();
+    let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);
+    assert!(lines.clone().count() > 1 && lines.into_iter().all(|line| line.is_ok()), "{log}");
+}
+
+#[test]
 fn what_a_frozen_agent_held_is_taken_away_and_on_waking_it_is_backup() {
     for interval in ["3", "0.1"] {
         let (lab, home) = (Lab::new(), Home::new());

@@ -138,6 +138,26 @@ fn an_answer_waits_as_long_as_the_server_asks_and_what_it_answers_does_not() {
     assert_eq!([(); 2].map(|()| session.expect("an answer", verdict)), [2, 3]);
 }
 
+/// Two seconds of pushes, each of which asks for an answer a second later.
+#[test]
+fn pushes_that_come_faster_than_their_answers_are_due_do_not_keep_reports_back() {
+    const LAST: u64 = 41;
+    let (lab, home) = (Lab::new(), Home::new());
+    let (_server, _agent, session) = connected(&lab, &home);
+    session.push_accepted(1, &owner(&["10.78.0.10"]));
+    for generation in 2..=LAST {
+        let address = if generation % 2 == 0 { "10.78.0.11" } else { "10.78.0.10" };
+        session.send_patient(generation, &owner(&[address]), u32::MAX);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let told = session.expect("a report or the last answer", |message| match message {
+        FromAgent::Report(report) if report.generation > 1 => Some(report.generation),
+        FromAgent::Ack(ack) if ack.generation == LAST => Some(LAST),
+        _ => None,
+    });
+    assert!(told < LAST, "nothing was reported before the last answer");
+}
+
 #[test]
 fn an_older_generation_is_refused_unless_the_epoch_is_new() {
     let (lab, home) = (Lab::new(), Home::new());

@@ -49,7 +49,7 @@ impl Line for Many {
     }
 
     fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 3)
+        effort.pick(1, 5)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -1,0 +1,120 @@
+//! Rows of the operator's table "What a change disturbs" that only definitions can say, from the
+//! command to both kernels. What files can say too is in `changes.rs`.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use vipfleet_tests::fleet::Fleet;
+use vipfleet_tests::kernel::{self, AddressWatch, Change};
+use vipfleet_tests::lab::Lab;
+use vipfleet_tests::moves::{Move, during};
+use vipfleet_tests::pair::{VIP_1, VIP_2, owners};
+use vipfleet_tests::probe::{Advert, AdvertWatch, Neighbour, Pinger};
+use vipfleet_tests::upgrade::transitions;
+use vipfleet_tests::wait;
+
+const VIP_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x248, 0, 0, 0, 0, 0x120);
+const EXTERNAL: &str = "  - node: lb3
+    interface: ens33
+    priority: 60
+    external: true
+    address: 192.168.248.13
+";
+
+/// Changes of state of both agents so far.
+fn told(fleet: &mut Fleet<'_>) -> Vec<String> {
+    [transitions(&mut fleet.first), transitions(&mut fleet.second)].concat()
+}
+
+/// Runs a command that should disturb nobody: no client, no kernel, no election.
+#[track_caller]
+fn undisturbed(lab: &Lab, fleet: &mut Fleet<'_>, command: &[&str]) {
+    let before = told(fleet);
+    let watches = ["n1", "n2"].map(|host| AddressWatch::start(lab.host(host)));
+    let Move { losses, .. } = during(lab, fleet, command, ["n1", "n2"]);
+    assert!(losses.iter().all(|it| it.lost == 0), "{command:?}: {losses:?}");
+    assert_eq!(told(fleet), before, "{command:?}");
+    let removed = watches.map(|it| it.changes()).concat();
+    let removed = removed.iter().filter(|it| it.change == Change::Removed).count();
+    assert_eq!(removed, 0, "{command:?}");
+}
+
+#[test]
+fn the_manner_of_takeover_disturbs_nobody() {
+    let lab = Lab::pair();
+    let mut fleet = Fleet::start(&lab);
+    for takeover in ["rfc", "fast"] {
+        let set = ["set", "instance", "VI_1", "--takeover", takeover, "--wait"];
+        undisturbed(&lab, &mut fleet, &set);
+    }
+}
+
+#[test]
+fn a_member_that_comes_or_goes_disturbs_nobody() {
+    let lab = Lab::pair();
+    let mut fleet = Fleet::start(&lab);
+    let two = fleet.import();
+    let last = "    priority: 80\n";
+    let three = two.replacen(last, &format!("{last}{EXTERNAL}"), 1);
+    for (name, text) in [("three.yaml", &three), ("two.yaml", &two)] {
+        let file = lab.host("ctl").directory().join(name);
+        std::fs::write(&file, text).unwrap();
+        undisturbed(&lab, &mut fleet, &["apply", "-f", &file.to_string_lossy(), "--wait"]);
+    }
+}
+
+/// Between interface and device the address may be away for an instant, but nobody is elected.
+#[test]
+fn a_virtual_mac_that_is_set_or_removed_needs_no_election_and_leaves_the_others_alone() {
+    let lab = Lab::pair();
+    let mut fleet = Fleet::start(&lab);
+    let plain = fleet.import();
+    let own = plain.replacen("  version: 2\n", "  version: 2\n  virtualMac: true\n", 1);
+    let before = told(&mut fleet);
+    for (text, device) in [(&own, "vrrp.51"), (&plain, "ens33")] {
+        let pinger = Pinger::start(lab.host("client"), VIP_2, Neighbour::Warm);
+        let outcome = fleet.vipctl.apply(text, &["--wait"]);
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+        assert_eq!(owners(&lab), [["n1"], ["n2"]]);
+        let to = VIP_1.to_string();
+        let shown = lab.host("n1").must_run("ip", &["-o", "address", "show", "to", &to]);
+        assert!(shown.contains(&format!(" {device} ")), "not on {device}: {shown}");
+        std::thread::sleep(Duration::from_secs(4));
+        let losses = pinger.finish();
+        assert_eq!(losses.lost, 0, "of the other instance: {losses}");
+    }
+    assert_eq!(told(&mut fleet), before);
+}
+
+#[test]
+fn another_family_is_another_router_that_says_goodbye_and_leaves_the_others_alone() {
+    let lab = Lab::pair();
+    lab.add_ipv6();
+    let fleet = Fleet::start(&lab);
+    let four = fleet.import();
+    let (start, others) = four.split_once("---").expect("two definitions");
+    let address = format!("\"{VIP_1}\"");
+    assert!(start.contains(&address), "{start}");
+    // Version 3 has no passwords.
+    let six = start.replace("version: 2", "version: 3").replace(&address, &format!("\"{VIP_6}\""));
+    let (six, _) = six.split_once("  authentication:").expect("a password");
+    let (_, members) = start.split_once("  members:").expect("members");
+    let six = format!("{six}  members:{members}---{others}");
+    let (old, new) = (IpAddr::from(VIP_1), IpAddr::from(VIP_6));
+    for (text, gone, come) in [(&six, old, new), (&four, new, old)] {
+        let adverts = AdvertWatch::start(lab.host("client"), gone);
+        let pinger = Pinger::start(lab.host("client"), VIP_2, Neighbour::Warm);
+        let outcome = fleet.vipctl.apply(text, &["--wait"]);
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+        let where_it_is = || [kernel::owners(&lab, gone), kernel::owners(&lab, come)];
+        wait::until("the new address instead of the old", wait::GENEROUS, where_it_is, |seen| {
+            *seen == [vec![], vec!["n1".to_owned()]]
+        });
+        // By n2 as well, where it took over before it heard of the change.
+        let mut heard = adverts.heard().into_iter();
+        let is_goodbye = |it: Advert| it.router_id == 51 && it.priority == 0;
+        assert!(heard.any(is_goodbye), "{gone} went without a goodbye");
+        let losses = pinger.finish();
+        assert_eq!(losses.lost, 0, "of the other instance: {losses}");
+    }
+}
