@@ -18,10 +18,10 @@ use vipfleet_proto::v1;
 use vipfleet_proto::v1::agent_message::Message as FromAgent;
 use vipfleet_proto::v1::server_message::Message as ToAgent;
 
-/// How long an agent should keep its answer to a push, for each node of the fleet: about what it
-/// takes to push to one more. So the assignments of all are on their way before the first verdict
-/// and its reports come back.
-const PUSHED: Duration = Duration::from_micros(50);
+/// How long an agent should keep its answer to a push, for each node of the fleet: what it takes to
+/// push to one more, on a slow machine. So the assignments of all are on their way before the first
+/// verdict and its reports come back.
+const PUSHED: Duration = Duration::from_micros(100);
 
 pub(super) type Outgoing = mpsc::Sender<Result<v1::ServerMessage, Status>>;
 
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn only_a_large_fleet_is_asked_to_answer_later() {
-        let asked = [0, 2, 19, 20, 1000, 10_000].map(answer_after_ms);
-        assert_eq!(asked, [0, 0, 0, 1, 50, 500]);
-        assert_eq!(answer_after_ms(u32::MAX), 214_748_364);
+        let asked = [0, 2, 9, 10, 1000, 10_000].map(answer_after_ms);
+        assert_eq!(asked, [0, 0, 0, 1, 100, 1000]);
+        assert_eq!(answer_after_ms(u32::MAX), 429_496_729);
     }
 }
