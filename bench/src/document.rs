@@ -123,14 +123,17 @@ fn failures(text: &mut String, measured: &[(Vec<Row>, Record)]) {
     }
 }
 
-/// One line of what a run said: all of it, words between single blanks, cut where it gets long.
+/// What a run said in one line: how it begins, and how a long one ends.
 fn told_shortly(why: &str) -> String {
-    const LONGEST: usize = 240;
-    let text = why.split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
+    const BEGINNING: usize = 80;
+    const END: usize = 160;
+    let words = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cells: Vec<char> = words.chars().collect();
+    if cells.len() <= BEGINNING + END {
+        return words;
     }
+    let text = |part: &[char]| part.iter().collect::<String>();
+    format!("{} … {}", text(&cells[..BEGINNING]), text(&cells[cells.len() - END..]))
 }
 
 fn day(record: &Record) -> &str {
@@ -187,6 +190,8 @@ mod tests {
         let text = render(&[(vec![row()], measured)]);
         assert!(text.ends_with("\n\n* F1, ours: no VIP log\n"), "{text}");
         assert!(text.contains("(`QUICK=1`): all."), "{text}");
-        assert_eq!(told_shortly(&"é ".repeat(300)).chars().count(), 241);
+        let long = told_shortly(&format!("gone: {} at last é", "é ".repeat(300)));
+        assert!(long.starts_with("gone: é") && long.ends_with("at last é"), "{long}");
+        assert_eq!(long.chars().count(), 243);
     }
 }

@@ -14,6 +14,8 @@ use vipfleet_tests::upgrade::transitions;
 use vipfleet_tests::wait;
 
 const VIP_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x248, 0, 0, 0, 0, 0x120);
+/// Longer than a master-down interval: a backup that heard nothing has taken over by then.
+const UNHEARD: Duration = Duration::from_secs(4);
 const EXTERNAL: &str = "  - node: lb3
     interface: ens33
     priority: 60
@@ -32,6 +34,7 @@ fn undisturbed(lab: &Lab, fleet: &mut Fleet<'_>, command: &[&str]) {
     let before = told(fleet);
     let watches = ["n1", "n2"].map(|host| AddressWatch::start(lab.host(host)));
     let Move { losses, .. } = during(lab, fleet, command, ["n1", "n2"]);
+    std::thread::sleep(UNHEARD);
     assert!(losses.iter().all(|it| it.lost == 0), "{command:?}: {losses:?}");
     assert_eq!(told(fleet), before, "{command:?}");
     let removed = watches.map(|it| it.changes()).concat();
@@ -56,6 +59,7 @@ fn a_member_that_comes_or_goes_disturbs_nobody() {
     let two = fleet.import();
     let last = "    priority: 80\n";
     let three = two.replacen(last, &format!("{last}{EXTERNAL}"), 1);
+    assert!(three.contains("lb3"), "{three}");
     for (name, text) in [("three.yaml", &three), ("two.yaml", &two)] {
         let file = lab.host("ctl").directory().join(name);
         std::fs::write(&file, text).unwrap();
@@ -73,13 +77,17 @@ fn a_virtual_mac_that_is_set_or_removed_needs_no_election_and_leaves_the_others_
     let before = told(&mut fleet);
     for (text, device) in [(&own, "vrrp.51"), (&plain, "ens33")] {
         let pinger = Pinger::start(lab.host("client"), VIP_2, Neighbour::Warm);
+        let moved = Pinger::start(lab.host("client"), VIP_1, Neighbour::Warm);
         let outcome = fleet.vipctl.apply(text, &["--wait"]);
         assert_eq!(outcome.code, Some(0), "{outcome:#?}");
         assert_eq!(owners(&lab), [["n1"], ["n2"]]);
         let to = VIP_1.to_string();
         let shown = lab.host("n1").must_run("ip", &["-o", "address", "show", "to", &to]);
         assert!(shown.contains(&format!(" {device} ")), "not on {device}: {shown}");
-        std::thread::sleep(Duration::from_secs(4));
+        std::thread::sleep(UNHEARD);
+        let moved = moved.finish();
+        println!("to {device}: {moved}");
+        assert!(moved.longest_gap() < Duration::from_secs(1), "an election: {moved}");
         let losses = pinger.finish();
         assert_eq!(losses.lost, 0, "of the other instance: {losses}");
     }
