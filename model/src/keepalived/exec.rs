@@ -24,7 +24,7 @@ pub(super) fn read(
     report: &mut Report,
 ) -> Option<Exec> {
     let keyword = statement.keyword();
-    let line = split(&statement.line, report)?;
+    let line = complete(statement.shell_words(), report)?;
     let mut rest = line.iter().skip(1);
     let command = rest.next()?;
     let user = rest.next();
@@ -43,7 +43,8 @@ pub(super) fn read(
         let remedy = "put the whole command line in double quotes";
         report.warning(extra.pos, "extra-word", message, remedy);
     }
-    let inner = split(&Line::generated(&command.text, command.pos), report)?;
+    let inner = Line::generated(&command.text, command.pos);
+    let inner = complete(shell_words(&inner), report)?;
     let Some((file, args)) = inner.split_first() else {
         let message = format!("{keyword} names no program");
         report.error(statement.pos(), "missing-value", message, "write the path of the program");
@@ -74,8 +75,9 @@ pub(super) fn same_group(user: Option<&Word>, group: Option<&Word>, report: &mut
     }
 }
 
-fn split(line: &Line, report: &mut Report) -> Option<Vec<Word>> {
-    let (pos, message): (Pos, String) = match shell_words(line) {
+/// The words; a finding if there are none.
+fn complete<T>(split: Result<T, Unsplit>, report: &mut Report) -> Option<T> {
+    let (pos, message): (Pos, String) = match split {
         Ok(words) => return Some(words),
         Err(Unsplit::OpenQuote(quote, pos)) => (pos, format!("the {quote} is not closed")),
         Err(Unsplit::LoneEscape(pos)) => (pos, "nothing follows the '\\'".to_owned()),

@@ -1,4 +1,4 @@
-//! From files to a flat run of lines and braces: comments gone, conditions decided, definitions
+//! From files to lines and braces, one by one: comments gone, conditions decided, definitions
 //! replaced, sequences run through, includes read. A brace outside double quotes stands alone
 //! wherever it is written.
 
@@ -10,6 +10,7 @@ use super::lexeme::{bare, words};
 use super::report::Report;
 use super::sequence::{self, Sequence};
 use super::source::{self, IncludeRequest, NamedText, Sources};
+use super::tree::Tree;
 use super::{Limits, Options};
 
 /// Files open at once, which is also how deep includes nest.
@@ -28,7 +29,7 @@ pub(super) enum Token {
 /// Where the next line comes from.
 #[derive(Debug)]
 enum Frame {
-    File { file: u16, lines: std::vec::IntoIter<Line>, outer_checks: Checks },
+    File { file: u16, lines: source::Lines, outer_checks: Checks },
     Lines(std::vec::IntoIter<Line>),
     Sequence(Sequence),
 }
@@ -40,21 +41,22 @@ struct Expansion<'a> {
     definitions: Definitions,
     checks: Checks,
     frames: Vec<Frame>,
-    tokens: Vec<Token>,
+    tree: &'a mut Tree,
     limits: Limits,
     files: u32,
     lines: u32,
     conditional: Option<Pos>,
 }
 
-/// Expands the first file and whatever it includes.
+/// Expands the first file and whatever it includes, and grows `tree` by it.
 pub(super) fn expand(
     file_name: &str,
     text: &[u8],
     sources: &dyn Sources,
     options: &Options,
     report: &mut Report,
-) -> Vec<Token> {
+    tree: &mut Tree,
+) {
     let mut expansion = Expansion {
         sources,
         config_id: options.config_id.as_deref(),
@@ -62,7 +64,7 @@ pub(super) fn expand(
         definitions: Definitions::default(),
         checks: Checks::default(),
         frames: Vec::new(),
-        tokens: Vec::new(),
+        tree,
         limits: options.limits,
         files: 0,
         lines: 0,
@@ -71,7 +73,6 @@ pub(super) fn expand(
     expansion.predefine();
     expansion.open(NamedText { name: file_name.to_owned(), text: text.to_owned() });
     expansion.run();
-    expansion.tokens
 }
 
 impl Expansion<'_> {
@@ -335,7 +336,7 @@ impl Expansion<'_> {
         let Some(file) = self.report.add_file(text) else {
             return;
         };
-        let lines = source::lines(file, &bytes, self.report).into_iter();
+        let lines = source::Lines::new(file, &bytes, self.report);
         self.frames.push(Frame::File { file, lines, outer_checks: self.checks });
         self.define_directory();
     }
@@ -361,15 +362,16 @@ impl Expansion<'_> {
     fn emit(&mut self, line: Line) {
         let Some(brace) = first_brace(&line) else {
             self.note_include_check(&line);
-            return self.tokens.push(Token::Line(line));
+            return self.tree.take(Token::Line(line), self.report);
         };
         let before = line.part(0, brace);
         if !before.is_empty() {
-            self.tokens.push(Token::Line(before));
+            self.tree.take(Token::Line(before), self.report);
         }
         let pos = line.cells[brace].pos;
         let open = line.at(brace) == Some('{');
-        self.tokens.push(if open { Token::Open(pos) } else { Token::Close(pos) });
+        let token = if open { Token::Open(pos) } else { Token::Close(pos) };
+        self.tree.take(token, self.report);
         let rest = line.tail(brace + 1);
         if !rest.is_empty() {
             self.frames.push(Frame::Lines(vec![rest].into_iter()));

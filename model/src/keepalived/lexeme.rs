@@ -74,6 +74,7 @@ pub(super) fn words(line: &Line) -> Vec<Word> {
         index = begin + length + usize::from(quoted);
         index += line.span(index, is_blank);
     }
+    words.shrink_to_fit();
     words
 }
 

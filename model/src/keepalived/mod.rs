@@ -89,8 +89,9 @@ pub fn parse(
     options: &Options,
 ) -> (HostConfig, Findings) {
     let mut report = report::Report::default();
-    let tokens = expand::expand(file_name, text.as_ref(), sources, options, &mut report);
-    let statements = tree::build(tokens, &mut report);
+    let mut tree = tree::Tree::default();
+    expand::expand(file_name, text.as_ref(), sources, options, &mut report, &mut tree);
+    let statements = tree.finish(&mut report);
     let host = read::host(file_name, &statements, options, &mut report);
     report.finish(host)
 }

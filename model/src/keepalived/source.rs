@@ -57,60 +57,88 @@ impl Sources for NoSources {
 /// Longest text read from one file.
 pub(super) const MAX_FILE_BYTES: usize = 4 << 20;
 
-/// Physical lines of a file with places. Complains once about bytes that are no UTF-8, NUL bytes
-/// and a byte order mark.
-pub(super) fn lines(file: u16, text: &[u8], report: &mut Report) -> Vec<Line> {
-    let start = Pos { file, line: 1, column: 1 };
-    if text.len() > MAX_FILE_BYTES {
-        report.error(
-            start,
-            "file-too-large",
-            format!("the file has more than {} MiB", MAX_FILE_BYTES >> 20),
-            "split it, or check that it is the right file",
-        );
-        return Vec::new();
-    }
-    let text = match text.strip_prefix(b"\xef\xbb\xbf") {
-        None => text,
-        Some(rest) => {
+/// Physical lines of a file with places, each made when it is asked for: a character with its
+/// place takes sixteen bytes.
+#[derive(Debug)]
+pub(super) struct Lines {
+    file: u16,
+    text: String,
+    /// Where the next one begins, in bytes.
+    at: usize,
+    number: u32,
+}
+
+impl Lines {
+    /// Complains once about bytes that are no UTF-8, NUL bytes and a byte order mark.
+    pub(super) fn new(file: u16, text: &[u8], report: &mut Report) -> Self {
+        let start = Pos { file, line: 1, column: 1 };
+        if text.len() > MAX_FILE_BYTES {
             report.error(
                 start,
-                "byte-order-mark",
-                "the file starts with a byte order mark, which keepalived takes for a part of \
-                 the first keyword",
-                "save the file as UTF-8 without a byte order mark",
+                "file-too-large",
+                format!("the file has more than {} MiB", MAX_FILE_BYTES >> 20),
+                "split it, or check that it is the right file",
             );
-            rest
+            return Self::of(file, String::new());
         }
-    };
-    let decoded = String::from_utf8_lossy(text);
-    let mut lines: Vec<Line> =
-        decoded.split('\n').zip(1..).map(|(t, n)| line(file, t, n)).collect();
-    if lines.last().is_some_and(Line::is_empty) {
-        lines.pop();
+        let text = match text.strip_prefix(b"\xef\xbb\xbf") {
+            None => text,
+            Some(rest) => {
+                report.error(
+                    start,
+                    "byte-order-mark",
+                    "the file starts with a byte order mark, which keepalived takes for a part \
+                     of the first keyword",
+                    "save the file as UTF-8 without a byte order mark",
+                );
+                rest
+            }
+        };
+        let lines = Self::of(file, String::from_utf8_lossy(text).into_owned());
+        if std::str::from_utf8(text).is_err() {
+            let pos = lines.find(char::REPLACEMENT_CHARACTER).unwrap_or(start);
+            let remedy = "save the file as UTF-8";
+            report.error(pos, "not-utf-8", "bytes that are no UTF-8 text", remedy);
+        }
+        if let Some(pos) = lines.find('\0') {
+            report.error(
+                pos,
+                "nul-byte",
+                "a NUL byte; keepalived drops the rest of such a line",
+                "remove it, or check that this is a text file",
+            );
+        }
+        lines
     }
-    if std::str::from_utf8(text).is_err() {
-        let pos = find(&lines, char::REPLACEMENT_CHARACTER).unwrap_or(start);
-        report.error(pos, "not-utf-8", "bytes that are no UTF-8 text", "save the file as UTF-8");
+
+    fn of(file: u16, text: String) -> Self {
+        Self { file, text, at: 0, number: 0 }
     }
-    if let Some(pos) = find(&lines, '\0') {
-        report.error(
-            pos,
-            "nul-byte",
-            "a NUL byte; keepalived drops the rest of such a line",
-            "remove it, or check that this is a text file",
-        );
+
+    fn find(&self, wanted: char) -> Option<Pos> {
+        let (before, _) = self.text.split_once(wanted)?;
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let count = |from: usize| u32::try_from(from + 1).unwrap_or(u32::MAX);
+        let (line, column) = (count(before.matches('\n').count()), count(line.chars().count()));
+        Some(Pos { file: self.file, line, column })
     }
-    lines
 }
 
 /// Line ends are LF or CR LF.
-fn line(file: u16, text: &str, number: u32) -> Line {
-    let cell = |(ch, column)| Cell { ch, pos: Pos { file, line: number, column } };
-    let cells = text.trim_end_matches('\r').chars().zip(1..).map(cell).collect();
-    Line::new(Pos { file, line: number, column: 1 }, cells)
-}
+impl Iterator for Lines {
+    type Item = Line;
 
-fn find(lines: &[Line], wanted: char) -> Option<Pos> {
-    lines.iter().flat_map(|line| &line.cells).find(|cell| cell.ch == wanted).map(|cell| cell.pos)
+    fn next(&mut self) -> Option<Line> {
+        let rest = self.text.get(self.at..)?;
+        let (text, ends) = rest.split_once('\n').map_or((rest, false), |(line, _)| (line, true));
+        self.at += text.len() + 1;
+        self.number += 1;
+        let text = text.trim_end_matches('\r');
+        if text.is_empty() && !ends {
+            return None;
+        }
+        let pos = |column| Pos { file: self.file, line: self.number, column };
+        let cells = text.chars().zip(1..).map(|(ch, column)| Cell { ch, pos: pos(column) });
+        Some(Line::new(pos(1), cells.collect()))
+    }
 }

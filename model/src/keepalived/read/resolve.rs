@@ -29,7 +29,7 @@ pub(super) fn instances(
     globals: &Globals,
     report: &mut Report,
 ) -> (Vec<VrrpInstance>, Written) {
-    let mut done: Vec<VrrpInstance> = Vec::new();
+    let mut done: Vec<VrrpInstance> = Vec::with_capacity(drafts.len());
     let mut written = Written::new();
     let mut names = BTreeSet::new();
     let mut routers = Routers::new();
