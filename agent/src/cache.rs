@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use vipfleet_model::Assignment;
 
 /// Why a state file cannot be used.
@@ -46,6 +47,27 @@ pub struct CachedAssignment {
     /// Absent in files of earlier releases, which knew no planned moves.
     #[serde(default)]
     pub received: Option<Received>,
+}
+
+/// The same as it is written. What runs lies prepared in the VRRP thread; for whoever else may
+/// ask for it later, this takes a fraction of the room, in one piece.
+#[derive(Clone, Debug)]
+pub struct EncodedAssignment(Arc<[u8]>);
+
+impl CachedAssignment {
+    pub fn encode(&self) -> serde_json::Result<EncodedAssignment> {
+        Ok(EncodedAssignment(serde_json::to_vec(self)?.into()))
+    }
+}
+
+impl EncodedAssignment {
+    pub fn decode(&self) -> serde_json::Result<CachedAssignment> {
+        serde_json::from_slice(&self.0)
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl StateDir {
@@ -98,7 +120,12 @@ impl StateDir {
 
     /// Replaces a file of the state dir: the old one stays whole until the new one is.
     pub fn write<T: Serialize>(&self, name: &str, value: &T) -> Result<(), CacheError> {
-        self.replace(name, value, File::sync_all)
+        self.replace(name, || serde_json::to_vec(value), File::sync_all)
+    }
+
+    /// The same of what is encoded already.
+    pub fn write_encoded(&self, name: &str, text: &[u8]) -> Result<(), CacheError> {
+        self.replace(name, || Ok(text), File::sync_all)
     }
 
     /// The same without waiting for the disk: it survives a crash of the agent, and what counts in
@@ -108,26 +135,26 @@ impl StateDir {
         name: &str,
         value: &T,
     ) -> Result<(), CacheError> {
-        self.replace(name, value, |_| Ok(()))
+        self.replace(name, || serde_json::to_vec(value), |_| Ok(()))
     }
 
-    fn replace<T: Serialize>(
+    fn replace<T: AsRef<[u8]>>(
         &self,
         name: &str,
-        value: &T,
+        encode: impl Fn() -> serde_json::Result<T>,
         sync: impl Fn(&File) -> io::Result<()>,
     ) -> Result<(), CacheError> {
         let path = self.path.join(name);
         let beside = self.path.join(format!("{name}.new"));
         let write = || -> io::Result<()> {
-            let text = serde_json::to_vec(value)?;
+            let text = encode()?;
             let mut file = File::options()
                 .create(true)
                 .truncate(true)
                 .write(true)
                 .mode(0o600)
                 .open(&beside)?;
-            file.write_all(&text)?;
+            file.write_all(text.as_ref())?;
             sync(&file)?;
             fs::rename(&beside, &path)
         };
@@ -163,6 +190,24 @@ mod tests {
         assert_eq!(state.read::<Vec<u8>>("numbers.json").unwrap(), None);
         state.write("numbers.json", &vec![1, 2, 3]).unwrap();
         assert_eq!(state.read::<Vec<u8>>("numbers.json").unwrap(), Some(vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn an_assignment_is_kept_as_it_was_encoded() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::open(dir.path()).unwrap();
+        let cached = CachedAssignment {
+            fleet_id: "f1".into(),
+            epoch: 2,
+            generation: 3,
+            hash: "h".into(),
+            assignment: Assignment::default(),
+            received: Some(Received::now("2026-03-04T12:00:00Z", "b1")),
+        };
+        let encoded = cached.encode().unwrap();
+        assert_eq!(encoded.decode().unwrap(), cached);
+        state.write_encoded("assignment.json", encoded.as_bytes()).unwrap();
+        assert_eq!(state.read("assignment.json").unwrap(), Some(cached));
     }
 
     #[test]

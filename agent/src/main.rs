@@ -9,7 +9,7 @@ use vipfleet_agent::{Options, log, memory, realtime, supervisor, vital};
 fn main() -> ExitCode {
     vital::abort_on_panic();
     // Before any thread is started.
-    memory::share_arenas();
+    memory::keep_little();
     supervisor::hold_signals();
     let options = Options::parse();
     if options.self_check {

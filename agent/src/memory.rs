@@ -1,19 +1,25 @@
 //! How little of freed memory the C library keeps. Hundreds of instances are read, prepared and
-//! dropped on several threads, and each thread would have an arena of its own that keeps what was
-//! freed there: an agent whose assignment changes all the time would settle at a multiple of what
-//! it needs. Other C libraries than glibc need none of this.
+//! dropped on several threads: each thread would have an arena of its own that keeps what was freed
+//! there, and what was large once would come from there ever after. An agent whose assignment
+//! changes all the time would settle at a multiple of what it needs. Other C libraries than glibc
+//! need none of this.
 
-/// All threads share so many: one for what `main` does before there are threads, and one for them.
-/// The path of an advert allocates nothing, and waits for nobody here.
+/// All threads share one. The path of an advert allocates nothing, and waits for nobody here.
 #[cfg(target_env = "gnu")]
-const ARENAS: libc::c_int = 2;
+const ARENAS: libc::c_int = 1;
+
+/// What is as large is mapped by itself and goes back at once. It is what glibc begins with; said,
+/// it does not grow with what is freed.
+#[cfg(target_env = "gnu")]
+const LARGE: libc::c_int = 128 * 1024;
 
 /// mallopt(3). Before any thread is started.
-pub fn share_arenas() {
+pub fn keep_little() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: sets a number that arenas to come are counted against.
+    // SAFETY: sets two numbers that allocations to come are measured by.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, ARENAS);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
     }
 }
 

@@ -109,25 +109,6 @@ impl Assignment {
             hex
         })
     }
-
-    /// Puts the parts of `former` in place of equal ones: what does not change stays where it lies
-    /// in memory, however often the rest does.
-    pub fn reuse(&mut self, former: Self) {
-        reuse(&mut self.instances, former.instances, |it| &it.name);
-        reuse(&mut self.checks, former.checks, |it| &it.name);
-        reuse(&mut self.sync_groups, former.sync_groups, |it| &it.name);
-    }
-}
-
-/// Both sorted by name.
-fn reuse<T: PartialEq>(parts: &mut [T], former: Vec<T>, name: fn(&T) -> &Name) {
-    let mut former = former.into_iter().peekable();
-    for part in parts {
-        while former.next_if(|it| name(it) < name(part)).is_some() {}
-        if let Some(equal) = former.next_if(|it| it == part) {
-            *part = equal;
-        }
-    }
 }
 
 // serde hands the field by reference.

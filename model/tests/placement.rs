@@ -152,31 +152,6 @@ fn equal_content_has_an_equal_hash_and_a_change_another() {
 }
 
 #[test]
-fn what_did_not_change_stays_where_it_lay_and_the_content_is_the_new_one() {
-    let assigned = |names: &[&str], changed: &str| {
-        let placed = place(&sample(), &both());
-        let of = |wanted: &&str| {
-            let mut instance = only(&placed, "lb1").clone();
-            instance.name = name(wanted);
-            instance.preempt = *wanted != changed;
-            instance
-        };
-        Assignment { instances: names.iter().map(of).collect(), ..placed["lb1"].clone() }
-    };
-    let lies_at = |assignment: &Assignment, wanted: &str| {
-        let found = assignment.instances.iter().find(|it| it.name == name(wanted));
-        found.expect("it is there").virtual_addresses.as_ptr()
-    };
-    let former = assigned(&["a", "c", "d", "f"], "");
-    let mut next = assigned(&["b", "c", "d", "e", "f"], "d");
-    let (wanted, lay) = (next.clone(), ["c", "d", "f"].map(|it| lies_at(&former, it)));
-    next.reuse(former);
-    assert_eq!(next, wanted);
-    let lies = ["c", "d", "f"].map(|it| lies_at(&next, it));
-    assert_eq!([0, 1, 2].map(|at| lies[at] == lay[at]), [true, false, true]);
-}
-
-#[test]
 fn ten_thousand_instances_over_a_thousand_nodes_are_placed_without_quadratic_work() {
     let mut all = vec![Definition::Check {
         name: name("c"),

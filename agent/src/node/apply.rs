@@ -4,10 +4,12 @@ use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
 use super::health::CheckState;
 use super::instance::{Instance, Leaving};
-use super::prepare::{Prepared, PreparedInstance};
+use super::prepare::Prepared;
+use super::prepared::PreparedInstance;
 use crate::net::{Request, Slot, clock};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tracing::{error, info};
 use vipfleet_model::Name;
 use vipfleet_vrrp::{Custody, Input, ResignReason, Router};
@@ -80,16 +82,16 @@ impl EventLoop {
         (self.generation, self.hash) = (generation, hash);
         self.checks.retain(|name, _| checks.contains(name));
         self.known_checks = checks;
-        let gone = self.instances.values().filter(|it| !instances.contains_key(it.name()));
+        let gone = self.instances.values().filter(|it| instances.get(it.name()).is_none());
         let gone = gone.filter(|it| !it.is_leaving()).map(|it| it.name().clone());
         for name in gone.collect::<Vec<_>>() {
-            match self.heir(&name, &instances).and_then(|heir| instances.remove(&heir)) {
+            match self.heir(&name, &instances) {
                 Some(heir) => self.rename(&name, heir),
                 None => self.leave(&name, ResignReason::Removed),
             }
         }
-        for (name, wanted) in instances {
-            self.bring(&name, wanted);
+        for wanted in instances {
+            self.bring(&wanted.assigned.name.clone(), wanted);
         }
         let groups = self.instances.values().filter_map(|it| it.prepared.group.as_ref());
         let groups: BTreeSet<_> = groups.map(|group| group.name.clone()).collect();
@@ -115,7 +117,7 @@ impl EventLoop {
     }
 
     /// Makes one instance what it should be, with the least disturbance.
-    fn bring(&mut self, name: &Name, wanted: PreparedInstance) {
+    fn bring(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         let Some(instance) = self.instances.get_mut(name) else {
             return self.create(name, wanted);
         };
@@ -128,7 +130,7 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn create(&mut self, name: &Name, wanted: PreparedInstance) {
+    pub(super) fn create(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         if self.insert(name, wanted).is_some() {
             for fellow in self.fellows(name) {
                 self.start(&fellow);
@@ -139,7 +141,7 @@ impl EventLoop {
     pub(super) fn insert(
         &mut self,
         name: &Name,
-        wanted: PreparedInstance,
+        wanted: Arc<PreparedInstance>,
     ) -> Option<&mut Instance> {
         let router = match Router::new(wanted.config.clone()) {
             Ok(router) => router,
@@ -178,7 +180,7 @@ impl EventLoop {
     }
 
     /// Same router, other configuration.
-    fn change(&mut self, name: &Name, wanted: PreparedInstance) {
+    fn change(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         let Some(number) = self.instances.number(name) else { return };
         let Some(instance) = self.instances.at(number) else { return };
         let posted = instance.kernel.desired;

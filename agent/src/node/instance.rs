@@ -3,13 +3,14 @@
 use super::announce::Announcing;
 use super::instances::Number;
 use super::lan::SocketKey;
-use super::prepare::PreparedInstance;
+use super::prepared::PreparedInstance;
 use super::warnings::Warnings;
 use crate::net::{Cadence, Desire, Drift, LeaseTerms, Slot, clock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tracing::{info, warn};
 use vipfleet_model::Name;
 use vipfleet_model::report::{AddressReport, InstanceReport, InstanceState};
@@ -17,7 +18,7 @@ use vipfleet_vrrp::{Authentication, Custody, Discard, Family, Health, Router, St
 
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) prepared: PreparedInstance,
+    pub(super) prepared: Arc<PreparedInstance>,
     pub(super) router: Router,
     /// Latest time handed to the router, which must not go back.
     pub(super) clock: Time,
@@ -77,7 +78,12 @@ impl Counters {
 }
 
 impl Instance {
-    pub(super) fn new(prepared: PreparedInstance, router: Router, now: Time, at: String) -> Self {
+    pub(super) fn new(
+        prepared: Arc<PreparedInstance>,
+        router: Router,
+        now: Time,
+        at: String,
+    ) -> Self {
         Self {
             prepared,
             router,

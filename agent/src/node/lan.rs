@@ -3,7 +3,7 @@
 
 use super::instances::Number;
 use super::port::{Port, Ready};
-use super::prepare::PreparedInstance;
+use super::prepared::PreparedInstance;
 use super::source;
 use crate::net::{Announcer, Device, Incoming, InterfaceState, Origin, Outlet, Rest, VrrpSocket};
 use std::collections::{BTreeMap, BTreeSet};

@@ -21,6 +21,7 @@ mod moves;
 mod outputs;
 mod port;
 mod prepare;
+mod prepared;
 mod replace;
 mod report;
 mod resume;
@@ -32,6 +33,7 @@ mod warnings;
 
 pub use self::event_loop::{Options, spawn};
 pub use self::handle::{Command, Ending, Node, NodeStopped, Notice, Notices};
-pub use self::prepare::{Prepared, PreparedInstance, prepare};
+pub use self::prepare::{Prepared, prepare};
+pub use self::prepared::{PreparedInstance, PreparedInstances};
 pub use self::resume::Former;
 pub use self::succession::{Inherited, NotNow, Past};

@@ -2,21 +2,19 @@
 //! means is the engine's business ([`vipfleet_vrrp::Standing`]).
 
 use super::event_loop::EventLoop;
-use super::prepare::PreparedInstance;
+use super::prepared::PreparedInstances;
 use crate::net::clock;
-use std::collections::BTreeMap;
 use tracing::info;
-use vipfleet_model::Name;
 use vipfleet_vrrp::Input;
 
 impl EventLoop {
     /// Before an assignment runs: what is over already does not begin.
-    pub(super) fn time_moves(&mut self, instances: &mut BTreeMap<Name, PreparedInstance>) {
+    pub(super) fn time_moves(&mut self, instances: &mut PreparedInstances) {
         let now = clock::up_for();
-        for instance in instances.values_mut() {
+        for instance in instances.iter_mut() {
             instance.end_move(now);
         }
-        self.next_move_end = instances.values().filter_map(|it| it.move_ends).min();
+        self.next_move_end = instances.iter().filter_map(|it| it.move_ends).min();
     }
 
     /// Ends what is over. Called every turn; reads a clock only while something will end.

@@ -5,9 +5,9 @@
 //! Its first advert is heard like any other: whoever ranks higher where it comes to takes over.
 
 use super::event_loop::EventLoop;
-use super::prepare::PreparedInstance;
+use super::prepared::{PreparedInstance, PreparedInstances};
 use crate::net::Request;
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use vipfleet_model::Name;
 use vipfleet_vrrp::{Input, StateName, Transmission};
 
@@ -17,7 +17,7 @@ impl EventLoop {
     /// On the same interface the old one falls silent: a resignation would have peers that hear of
     /// the change a moment later take the addresses too. On another one it says goodbye: peers
     /// that stay behind need not wait, and those on the same LAN hear the new one at once.
-    pub(super) fn replace(&mut self, name: &Name, wanted: PreparedInstance) {
+    pub(super) fn replace(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         let Some(instance) = self.instances.get(name) else { return };
         let state = instance.router.state();
         let stays = instance.interface() == wanted.assigned.interface;
@@ -42,21 +42,21 @@ impl EventLoop {
     pub(super) fn heir(
         &self,
         name: &Name,
-        wanted: &BTreeMap<Name, PreparedInstance>,
-    ) -> Option<Name> {
+        wanted: &PreparedInstances,
+    ) -> Option<Arc<PreparedInstance>> {
         let former = self.instances.get(name)?;
         if former.router.state() != StateName::Master || former.prepared.device.is_some() {
             return None;
         }
-        let is_heir = |(heir, prepared): &(&Name, &PreparedInstance)| {
-            let is_new = !self.instances.contains_key(heir);
+        let is_heir = |prepared: &&Arc<PreparedInstance>| {
+            let is_new = !self.instances.contains_key(&prepared.assigned.name);
             is_new && prepared.device.is_none() && former.prepared.is_same_router(prepared)
         };
-        wanted.iter().find(is_heir).map(|(heir, _)| heir.clone())
+        wanted.iter().find(is_heir).cloned()
     }
 
     /// The same router under another name. The kernel side hears of both in one turn.
-    pub(super) fn rename(&mut self, name: &Name, wanted: PreparedInstance) {
+    pub(super) fn rename(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         let heir = wanted.assigned.name.clone();
         self.record_end(name, format!("renamed to {heir}"));
         self.drop_router(name);
@@ -82,7 +82,7 @@ impl EventLoop {
         }
     }
 
-    fn carry_mastership(&mut self, name: &Name, wanted: PreparedInstance) {
+    fn carry_mastership(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
         if let Some(instance) = self.insert(name, wanted) {
             instance.running = true;
             self.refresh(name);

@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use vipfleet_model::{Name, VirtualAddress};
 
-use super::prepare::PreparedInstance;
+use super::prepared::PreparedInstance;
 
 /// What the former incarnation left in the state dir, and what of it the kernel still shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Former {
     /// `/proc/sys/kernel/random/boot_id` when it was written.
     pub boot_id: String,
-    /// Instances that were MASTER.
+    /// PreparedInstances that were MASTER.
     pub masters: Vec<Name>,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn may_resume(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::prepare;
+    use crate::node::{PreparedInstances, prepare};
     use vipfleet_model::keepalived::{self, NoSources, Options};
 
     /// VRID 51 at 1 s adverts and priority 100: a lease of 5 s, patience of 3 s.
@@ -88,9 +88,10 @@ mod tests {
             virtual_ipaddress { 192.0.2.10 }\n}\n";
         let (host, _) = keepalived::parse("k.conf", text, &NoSources, &Options::default());
         let (assignment, _) = keepalived::assignment(&host);
-        let prepared = prepare(1, String::new(), assignment).unwrap();
+        let prepared =
+            prepare(1, String::new(), &assignment, &PreparedInstances::default()).unwrap();
         let lease = LeaseTerms::of(Duration::from_millis(3609));
-        let instance = prepared.instances.values().next().unwrap();
+        let instance = prepared.instances.iter().next().unwrap();
         may_resume(instance, lease, former, boot_id, inventory)
     }
 

@@ -1,6 +1,6 @@
 //! Which address an instance's adverts come from, and why there is none. Pure.
 
-use super::prepare::PreparedInstance;
+use super::prepared::PreparedInstance;
 use crate::net::InterfaceState;
 use ipnet::IpNet;
 use std::net::IpAddr;

@@ -32,32 +32,29 @@ impl Supervisor {
         &mut self,
         origin: &Origin,
         hash: &str,
-        mut assignment: Assignment,
+        assignment: Assignment,
         received: Option<Received>,
     ) -> Result<(), Rejected> {
-        let checks = assignment.checks.clone();
+        let whole = |reason: String| Rejected { field_path: String::new(), reason };
         let now = Received::now("", &self.boot_id);
         let came = received.as_ref().unwrap_or(&now);
-        let prepared = node::prepare(origin.generation, hash.to_owned(), assignment.clone())
+        let former = &self.instances;
+        let prepared = node::prepare(origin.generation, hash.to_owned(), &assignment, former)
             .and_then(|prepared| prepared.timed(|until| came.ends(until, &now)))
             .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
-        let ended = |_| Rejected {
-            field_path: String::new(),
-            reason: "the VRRP thread has ended".to_owned(),
-        };
-        self.node.send(Command::Apply(Box::new(prepared))).await.map_err(ended)?;
-        // Their results follow the assignment that they belong to.
-        self.checks.configure(checks);
-        self.running.send_replace(Running { origin: origin.clone(), hash: hash.to_owned() });
         let Origin { fleet_id, epoch, generation } = origin.clone();
         let hash = hash.to_owned();
-        // Of hundreds of instances one changed: an assignment that lies elsewhere after every
-        // change leaves holes all over the memory.
-        if let Some(former) = self.assignment.take() {
-            assignment.reuse(former.assignment);
-        }
         let applied = CachedAssignment { fleet_id, epoch, generation, hash, assignment, received };
-        self.assignment = Some(applied);
+        let encoded =
+            applied.encode().map_err(|cause| whole(format!("not to be kept: {cause}")))?;
+        let instances = prepared.instances.clone();
+        let ended = |_| whole("the VRRP thread has ended".to_owned());
+        self.node.send(Command::Apply(Box::new(prepared))).await.map_err(ended)?;
+        (self.instances, self.assignment) = (instances, Some(encoded));
+        let CachedAssignment { hash, assignment, .. } = applied;
+        // Their results follow the assignment that they belong to.
+        self.checks.configure(assignment.checks);
+        self.running.send_replace(Running { origin: origin.clone(), hash });
         self.spare.soon();
         Ok(())
     }

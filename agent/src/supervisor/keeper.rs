@@ -1,7 +1,7 @@
 //! Writes what must survive the agent, off the async threads, coalesced: a burst of transitions
 //! costs one write of the latest state. What cannot be written is tried again until it can.
 
-use crate::cache::{CachedAssignment, StateDir};
+use crate::cache::{EncodedAssignment, StateDir};
 use crate::node::Former;
 use crate::outbox::Outbox;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// What is not on disk yet.
 #[derive(Debug, Default)]
 struct Unwritten {
-    assignment: Option<CachedAssignment>,
+    assignment: Option<EncodedAssignment>,
     masters: Option<Former>,
     outbox: bool,
 }
@@ -55,7 +55,7 @@ impl Keeper {
         Self { unwritten, changed, kept, end, writer }
     }
 
-    pub(super) fn assignment(&self, assignment: CachedAssignment) {
+    pub(super) fn assignment(&self, assignment: EncodedAssignment) {
         self.put(|unwritten| unwritten.assignment = Some(assignment));
     }
 
@@ -138,7 +138,7 @@ impl Files {
             lock(&self.unwritten).masters.get_or_insert(masters);
         }
         if let Some(assignment) = due.assignment
-            && let Err(error) = self.state.write(ASSIGNMENT, &assignment)
+            && let Err(error) = self.state.write_encoded(ASSIGNMENT, assignment.as_bytes())
         {
             failures.push(super::chain(&error));
             lock(&self.unwritten).assignment.get_or_insert(assignment);

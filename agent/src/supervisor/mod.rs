@@ -22,14 +22,14 @@ use self::keeper::Keeper;
 use self::signals::Signals;
 use self::spare::Spare;
 use self::upgrade::Candidate;
-use crate::cache::{CacheError, CachedAssignment, StateDir};
+use crate::cache::{CacheError, EncodedAssignment, StateDir};
 use crate::checks::{Checks, ExecPolicy};
 use crate::guard;
 use crate::hooks::Hooks;
 use crate::local_api::{self, LocalApi, Mode, SocketFile};
 use crate::log;
 use crate::net::{self, Heartbeat, Net};
-use crate::node::{self, Former, Inherited, Node, Notices};
+use crate::node::{self, Former, Inherited, Node, Notices, PreparedInstances};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::standalone::{self, ConfigFile};
@@ -84,7 +84,9 @@ struct Supervisor {
     masters: BTreeSet<Name>,
     heartbeat: Arc<Heartbeat>,
     /// What runs, and where it comes from.
-    assignment: Option<CachedAssignment>,
+    assignment: Option<EncodedAssignment>,
+    /// The same as the VRRP thread has it: what stays in the next assignment is not made again.
+    instances: PreparedInstances,
     /// A program that is being checked whether it could take over.
     candidate: Option<Candidate>,
     spare: Spare,
@@ -194,6 +196,7 @@ impl Supervisor {
             masters,
             heartbeat,
             assignment: None,
+            instances: PreparedInstances::default(),
             candidate: None,
             spare: Spare::start(),
             state,

@@ -3,7 +3,7 @@
 
 use super::{chain, keeper, source};
 use crate::cache::{self, CacheError, CachedAssignment};
-use crate::node::{self, Former};
+use crate::node::{self, Former, PreparedInstances};
 use crate::options::Options;
 use crate::outbox::Outbox;
 use crate::succession::{Document, FORMAT};
@@ -75,7 +75,7 @@ fn configuration(options: &Options) -> anyhow::Result<()> {
 }
 
 fn runs(assignment: Assignment) -> anyhow::Result<()> {
-    let prepared = node::prepare(0, String::new(), assignment);
+    let prepared = node::prepare(0, String::new(), &assignment, &PreparedInstances::default());
     prepared.map(drop).map_err(|unfit| anyhow::anyhow!("{}: {}", unfit.field_path, unfit.reason))
 }
 

@@ -7,6 +7,7 @@
 use super::image::Image;
 use super::signals::{Asked, Held, Signals};
 use super::{Supervisor, chain};
+use crate::cache::{CachedAssignment, EncodedAssignment};
 use crate::checks::Counted;
 use crate::hooks::Hooks;
 use crate::node::{Command, Ending, Node, NotNow, Notice, Past};
@@ -54,7 +55,7 @@ impl Supervisor {
         info!("asked to upgrade in place");
         let (node, document) = (self.node.clone(), self.document());
         self.candidate = Some(tokio::spawn(async move {
-            let mut document = document;
+            let mut document = document?;
             document.node = settled(&node).await?;
             document.seal();
             let image = Image::look()?;
@@ -70,13 +71,15 @@ impl Supervisor {
         checked: anyhow::Result<Image>,
         signals: &mut Signals,
     ) -> Option<Asked> {
-        let image = match checked {
-            Ok(image) => image,
+        let ready = checked.and_then(|image| Ok((image, self.applied()?)));
+        let (image, applied) = match ready {
+            Ok(ready) => ready,
             Err(why) => {
                 error!("not upgraded: {why:#}; the running agent goes on");
                 return None;
             }
         };
+        let checks = applied.map(|it| it.assignment.checks).unwrap_or_default();
         // Their children would be nobody's. What changes from here on is heeded by the next image.
         let hooks = std::mem::replace(&mut self.hooks, Hooks::new(self.policy.clone()));
         hooks.drain(HOOKS_LIMIT).await;
@@ -88,8 +91,7 @@ impl Supervisor {
         };
         error!("not upgraded: {why}; the running agent goes on");
         self.checks.carry_on(stood);
-        let checks = self.assignment.as_ref().map(|it| it.assignment.checks.clone());
-        self.checks.configure(checks.unwrap_or_default());
+        self.checks.configure(checks);
         unheeded.into_iter().for_each(|notice| self.heed(notice));
         asked
     }
@@ -112,7 +114,7 @@ impl Supervisor {
             return Ok(asked);
         }
         image.insist_unchanged()?;
-        let mut document = self.document();
+        let mut document = self.document()?;
         document.checks.clone_from(stood);
         info!("becoming the new program");
         self.log.settle(LOG_LIMIT);
@@ -128,22 +130,28 @@ impl Supervisor {
         bail!(chain(&failed))
     }
 
+    /// What runs, as it came; `None` before the first assignment.
+    fn applied(&self) -> anyhow::Result<Option<CachedAssignment>> {
+        let decoded = self.assignment.as_ref().map(EncodedAssignment::decode).transpose();
+        decoded.context("what runs cannot be handed over")
+    }
+
     /// All but what the VRRP thread says.
-    fn document(&self) -> Document {
+    fn document(&self) -> anyhow::Result<Document> {
         let envelope =
             Envelope { format: FORMAT, pid: std::process::id(), descriptors: Vec::new() };
-        Document {
+        Ok(Document {
             envelope,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             boot_id: self.boot_id.clone(),
             slept: slept(),
             lock: self.state.lock().as_raw_fd(),
             listener: self.listener.as_raw_fd(),
-            assignment: self.assignment.clone(),
+            assignment: self.applied()?,
             node: Past::default(),
             checks: BTreeMap::new(),
             notices: Vec::new(),
-        }
+        })
     }
 }
 

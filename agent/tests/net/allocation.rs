@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use vipfleet_agent::net::{self, Heartbeat, Net};
-use vipfleet_agent::node::{self, Command, Former, Node, Notice, Notices};
+use vipfleet_agent::node::{self, Command, Former, Node, Notice, Notices, PreparedInstances};
 use vipfleet_model::keepalived::{self, NoSources};
 use vipfleet_model::report::InstanceState;
 
@@ -92,7 +92,8 @@ impl Bare {
         let options = keepalived::Options::default();
         let (host, _) = keepalived::parse("k.conf", text.as_bytes(), &NoSources, &options);
         let (assignment, _) = keepalived::assignment(&host);
-        let prepared = node::prepare(1, "h".into(), assignment).unwrap();
+        let prepared =
+            node::prepare(1, "h".into(), &assignment, &PreparedInstances::default()).unwrap();
         wait(node.send(Command::Apply(Box::new(prepared)))).unwrap();
         Self { node, notices, thread }
     }
