@@ -22,7 +22,7 @@ use super::prepared::PreparedInstance;
 pub struct Former {
     /// `/proc/sys/kernel/random/boot_id` when it was written.
     pub boot_id: String,
-    /// PreparedInstances that were MASTER.
+    /// Instances that were MASTER.
     pub masters: Vec<Name>,
 }
 
