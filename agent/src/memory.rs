@@ -8,8 +8,8 @@
 #[cfg(target_env = "gnu")]
 const ARENAS: libc::c_int = 1;
 
-/// What is as large is mapped by itself and goes back at once. It is what glibc begins with; said,
-/// it does not grow with what is freed.
+/// What is of this many bytes or more is mapped by itself and goes back at once. It is what glibc
+/// begins with, too; but one that nobody sets grows with what is freed.
 #[cfg(target_env = "gnu")]
 const LARGE: libc::c_int = 128 * 1024;
 
