@@ -230,6 +230,7 @@ fn from_servers(fleets: &[Vec<Definition>]) -> Vec<server_message::Message> {
                 assignment: Some(assignment.into()),
                 server_time: "2026-01-01T00:00:00Z".to_owned(),
                 answer_after_ms: 50,
+                deleted: vec!["VI_9".to_owned()],
             }));
         }
     }

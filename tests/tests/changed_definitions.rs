@@ -1,7 +1,7 @@
 //! Rows of the operator's table "What a change disturbs" that only definitions can say, from the
 //! command to both kernels. What files can say too is in `changes.rs`.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use vipfleet_tests::fleet::Fleet;
@@ -13,6 +13,7 @@ use vipfleet_tests::probe::{Advert, AdvertWatch, Neighbour, Pinger};
 use vipfleet_tests::upgrade::transitions;
 use vipfleet_tests::wait;
 
+const VIP_3: Ipv4Addr = Ipv4Addr::new(192, 168, 248, 123);
 const VIP_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x248, 0, 0, 0, 0, 0x120);
 /// Longer than a master-down interval: a backup that heard nothing has taken over by then.
 const UNHEARD: Duration = Duration::from_secs(4);
@@ -65,6 +66,36 @@ fn a_member_that_comes_or_goes_disturbs_nobody() {
         std::fs::write(&file, text).unwrap();
         undisturbed(&lab, &mut fleet, &["apply", "-f", &file.to_string_lossy(), "--wait"]);
     }
+}
+
+/// The members hear of it one after the other, in whatever order.
+#[test]
+fn an_instance_that_is_added_or_deleted_is_served_by_its_highest_member_alone() {
+    let lab = Lab::pair();
+    let mut fleet = Fleet::start(&lab);
+    let both = fleet.import();
+    let (_, second) = both.split_once("---").expect("two definitions");
+    let third = second.replace("VI_2", "VI_3").replace(": 52", ": 53");
+    let third = third.replace(&VIP_2.to_string(), &VIP_3.to_string());
+    assert!(third.contains("53") && third.contains(&VIP_3.to_string()), "{third}");
+    let pingers = [VIP_1, VIP_2].map(|it| Pinger::start(lab.host("client"), it, Neighbour::Warm));
+    let arrivals = AddressWatch::start(lab.host("n1"));
+    let before = transitions(&mut fleet.first).len();
+    for _ in 0..2 {
+        let outcome = fleet.vipctl.apply(&third, &["--wait"]);
+        assert_eq!(outcome.code, Some(0), "{outcome:#?}");
+        let owners = || kernel::owners(&lab, VIP_3);
+        wait::until("the highest to serve", wait::GENEROUS, owners, |it| *it == ["n2"]);
+        fleet.vipctl.must(&["delete", "instance", "VI_3", "--wait"]);
+        assert!(owners().is_empty());
+    }
+    // A backup that heard of no deletion, or a resignation instead, would have served by now.
+    std::thread::sleep(UNHEARD);
+    let told = transitions(&mut fleet.first).split_off(before);
+    assert!(told.iter().all(|it| !it.contains("MASTER")), "{told:#?}");
+    let arrivals = arrivals.changes();
+    assert!(arrivals.iter().all(|it| it.address != VIP_3), "{arrivals:?}");
+    assert!(pingers.into_iter().all(|it| it.finish().lost == 0));
 }
 
 /// Between interface and device the address may be away for an instant, but nobody is elected.

@@ -11,6 +11,9 @@ use std::net::IpAddr;
 pub enum Input<'p> {
     /// Leave INIT (RFC 9568 §6.4.1 "Startup").
     Start,
+    /// The same of an instance that is new to this node, which ran already: its other members may
+    /// learn of it up to a second later, and whoever ranks below one of them leaves it that time.
+    Introduce,
     /// A well-formed advert for this VRID and family arrived on this router's interface.
     Advert { source: IpAddr, advert: Advertisement<'p> },
     /// What the checks, the link and the operator say about this router's fitness. Sent whenever
@@ -67,6 +70,8 @@ pub enum ResignReason {
     Stop,
     /// The instance is no longer assigned to this node.
     Removed,
+    /// The instance is nowhere any more: nobody is to succeed, so nobody is told.
+    Deleted,
     /// An operator drained the node.
     Drain,
 }

@@ -128,6 +128,7 @@ impl fmt::Display for Reason {
             Self::FaultCleared => f.write_str("fit again"),
             Self::Resigned(ResignReason::Stop) => f.write_str("agent stopped"),
             Self::Resigned(ResignReason::Removed) => f.write_str("instance removed from this node"),
+            Self::Resigned(ResignReason::Deleted) => f.write_str("instance deleted"),
             Self::Resigned(ResignReason::Drain) => f.write_str("node drained"),
             Self::LeaseExpired => f.write_str("the kernel lease ran out: the agent was frozen"),
             Self::Overtaken { by, frozen } => {

@@ -102,7 +102,8 @@ impl Router {
     /// is one. It may lie before a deadline that has not been fired yet.
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
         match input {
-            Input::Start => self.start(now),
+            Input::Start => self.start(now, Duration::ZERO),
+            Input::Introduce => self.introduce(now),
             Input::Resume => self.resume(now),
             Input::Advert { source, advert } => self.advert(now, source, &advert),
             Input::Health(health) => self.health(now, health),

@@ -16,6 +16,9 @@ pub(crate) const AFTER_GRACE: Duration = Duration::from_millis(150);
 /// it has been told, and before it lets go after [`GRACE`].
 pub(crate) const WITHIN_GRACE: Duration = Duration::from_millis(40);
 
+/// Within which members of a new instance learn of it: pushes to a large fleet, on loaded hosts.
+pub(crate) const INTRODUCTION: Duration = Duration::from_secs(1);
+
 /// A resignation is sent [`FAREWELLS`] times, this far apart: one lost frame must not cost a
 /// master-down interval.
 pub(crate) const FAREWELL_SPACING: Duration = Duration::from_millis(20);

@@ -4,7 +4,7 @@ use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
 use super::health::CheckState;
 use super::instance::{Instance, Leaving};
-use super::prepare::Prepared;
+use super::prepare::{Arrival, Prepared};
 use super::prepared::PreparedInstance;
 use crate::net::{Request, Slot, clock};
 use jiff::Timestamp;
@@ -76,22 +76,25 @@ impl EventLoop {
         if self.is_stopping() {
             return;
         }
-        let Prepared { generation, hash, mut instances, checks } = prepared;
+        let Prepared { generation, hash, mut instances, checks, arrival } = prepared;
         self.time_moves(&mut instances);
         info!(generation, instances = instances.len(), "apply");
         (self.generation, self.hash) = (generation, hash);
         self.checks.retain(|name, _| checks.contains(name));
         self.known_checks = checks;
         let gone = self.instances.values().filter(|it| instances.get(it.name()).is_none());
-        let gone = gone.filter(|it| !it.is_leaving()).map(|it| it.name().clone());
+        // One that resigned and still serves has nobody to wait for once it is deleted.
+        let gone = gone.filter(|it| !it.is_leaving() || arrival.deletes(it.name()));
+        let gone = gone.map(|it| it.name().clone());
         for name in gone.collect::<Vec<_>>() {
             match self.heir(&name, &instances) {
                 Some(heir) => self.rename(&name, heir),
+                None if arrival.deletes(&name) => self.leave(&name, ResignReason::Deleted),
                 None => self.leave(&name, ResignReason::Removed),
             }
         }
         for wanted in instances {
-            self.bring(&wanted.assigned.name.clone(), wanted);
+            self.bring(&wanted.assigned.name.clone(), wanted, &arrival);
         }
         let groups = self.instances.values().filter_map(|it| it.prepared.group.as_ref());
         let groups: BTreeSet<_> = groups.map(|group| group.name.clone()).collect();
@@ -117,9 +120,9 @@ impl EventLoop {
     }
 
     /// Makes one instance what it should be, with the least disturbance.
-    fn bring(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
+    fn bring(&mut self, name: &Name, wanted: Arc<PreparedInstance>, arrival: &Arrival) {
         let Some(instance) = self.instances.get_mut(name) else {
-            return self.create(name, wanted);
+            return self.create(name, wanted, arrival);
         };
         if instance.prepared == wanted && !instance.is_leaving() {
             return;
@@ -130,10 +133,10 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn create(&mut self, name: &Name, wanted: Arc<PreparedInstance>) {
+    pub(super) fn create(&mut self, name: &Name, wanted: Arc<PreparedInstance>, arrival: &Arrival) {
         if self.insert(name, wanted).is_some() {
             for fellow in self.fellows(name) {
-                self.start(&fellow);
+                self.start(&fellow, arrival);
             }
         }
     }
@@ -159,7 +162,7 @@ impl EventLoop {
     /// Starts a router once the kernel's inventory is in: only then is it known whether its
     /// interface exists, and whether a former incarnation's mastership goes on. One of a sync
     /// group waits until all of it is there.
-    pub(super) fn start(&mut self, name: &Name) {
+    pub(super) fn start(&mut self, name: &Name, arrival: &Arrival) {
         if !self.inventory_is_in() || self.fellows(name).is_empty() {
             return;
         }
@@ -175,7 +178,7 @@ impl EventLoop {
             self.tell(name, Input::Resume);
         } else {
             self.take_custody(name, Custody::None);
-            self.tell(name, Input::Start);
+            self.tell(name, arrival.beginning());
         }
     }
 

@@ -4,6 +4,7 @@ use super::event_loop::{EventLoop, Stage};
 use super::handle::Notice;
 use super::health::health;
 use super::instance::Leaving;
+use super::prepare::Arrival;
 use super::resume::Inventory;
 use super::sleep::Woken;
 use crate::net::{Drift, Event, Leftover, clock};
@@ -196,7 +197,7 @@ impl EventLoop {
     fn start_waiting(&mut self) {
         let waiting = self.instances.values().filter(|instance| !instance.running);
         for name in waiting.map(|instance| instance.name().clone()).collect::<Vec<_>>() {
-            self.start(&name);
+            self.start(&name, &Arrival::Found);
         }
         self.reconcile();
     }

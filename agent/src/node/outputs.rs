@@ -111,7 +111,7 @@ impl EventLoop {
 
     fn changed(&mut self, name: &Name, transition: Transition) {
         let Transition { from, to, reason, .. } = &transition;
-        let ends = matches!(reason, Reason::Resigned(ResignReason::Stop | ResignReason::Removed));
+        let ends = matches!(reason, Reason::Resigned(why) if *why != ResignReason::Drain);
         self.record(name, (*from, *to), reason.to_string(), ends);
         self.group_follows(name, &transition);
         self.group_settles(name, *to, ends);

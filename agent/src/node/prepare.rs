@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance};
 use vipfleet_model::{Assignment, Name};
-use vipfleet_vrrp::{Election, Router};
+use vipfleet_vrrp::{Election, Input, Router};
 
 /// An assignment that was checked whole.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,34 @@ pub struct Prepared {
     pub instances: PreparedInstances,
     /// Results of others are none of this assignment's business.
     pub checks: BTreeSet<Name>,
+    pub arrival: Arrival,
+}
+
+/// Where an assignment comes from, and what that says of the other members.
+#[derive(Clone, Debug, Default)]
+pub enum Arrival {
+    /// This host had it, in a file or a cache: they may long run, or be gone.
+    #[default]
+    Found,
+    /// A server says it to them too, about now.
+    Pushed {
+        /// Of the instances that are in it no more, those that no node has any more.
+        deleted: BTreeSet<Name>,
+    },
+}
+
+impl Arrival {
+    pub(super) fn deletes(&self, instance: &Name) -> bool {
+        matches!(self, Self::Pushed { deleted } if deleted.contains(instance))
+    }
+
+    /// How an instance begins that this node did not run.
+    pub(super) fn beginning(&self) -> Input<'static> {
+        match self {
+            Self::Found => Input::Start,
+            Self::Pushed { .. } => Input::Introduce,
+        }
+    }
 }
 
 impl Prepared {
@@ -78,7 +106,8 @@ pub fn prepare(
     instances.sort_by(|one, other| one.assigned.name.cmp(&other.assigned.name));
     distinct(&instances)?;
     let checks = assignment.checks.iter().map(|check| check.name.clone()).collect();
-    Ok(Prepared { generation, hash, instances: PreparedInstances::new(instances), checks })
+    let instances = PreparedInstances::new(instances);
+    Ok(Prepared { generation, hash, instances, checks, arrival: Arrival::Found })
 }
 
 fn prepare_instance(

@@ -5,6 +5,7 @@
 //! Its first advert is heard like any other: whoever ranks higher where it comes to takes over.
 
 use super::event_loop::EventLoop;
+use super::prepare::Arrival;
 use super::prepared::{PreparedInstance, PreparedInstances};
 use crate::net::Request;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl EventLoop {
         self.drop_router(name);
         match carries_on {
             true => self.carry_mastership(name, wanted),
-            false => self.create(name, wanted),
+            false => self.create(name, wanted, &Arrival::Found),
         }
     }
 

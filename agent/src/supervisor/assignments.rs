@@ -3,7 +3,7 @@
 
 use super::{Source, Supervisor};
 use crate::cache::CachedAssignment;
-use crate::node::{self, Command};
+use crate::node::{self, Arrival, Command, Prepared};
 use crate::received::Received;
 use crate::standalone;
 use crate::succession::Document;
@@ -12,6 +12,14 @@ use crate::uplink::{Rejected, Running};
 use tracing::{error, info, warn};
 use vipfleet_model::{Assignment, Findings};
 
+/// What came with an assignment and is no part of it.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    /// When, if a server gave it, now or once.
+    pub(super) received: Option<Received>,
+    pub(super) arrival: Arrival,
+}
+
 impl Supervisor {
     /// Runs what a server assigned and remembers it.
     pub(super) async fn run_assignment(
@@ -19,9 +27,9 @@ impl Supervisor {
         origin: Origin,
         hash: String,
         assignment: Assignment,
-        received: Received,
+        given: Given,
     ) -> Result<(), Rejected> {
-        self.apply(&origin, &hash, assignment, Some(received)).await?;
+        self.apply(&origin, &hash, assignment, given).await?;
         if let Some(applied) = self.assignment.clone() {
             self.keeper.assignment(applied);
         }
@@ -33,15 +41,17 @@ impl Supervisor {
         origin: &Origin,
         hash: &str,
         assignment: Assignment,
-        received: Option<Received>,
+        given: Given,
     ) -> Result<(), Rejected> {
         let whole = |reason: String| Rejected { field_path: String::new(), reason };
+        let Given { received, arrival } = given;
         let now = Received::now("", &self.boot_id);
         let came = received.as_ref().unwrap_or(&now);
         let former = &self.instances;
         let prepared = node::prepare(origin.generation, hash.to_owned(), &assignment, former)
             .and_then(|prepared| prepared.timed(|until| came.ends(until, &now)))
             .map_err(|unfit| Rejected { field_path: unfit.field_path, reason: unfit.reason })?;
+        let prepared = Prepared { arrival, ..prepared };
         let Origin { fleet_id, epoch, generation } = origin.clone();
         let hash = hash.to_owned();
         let applied = CachedAssignment { fleet_id, epoch, generation, hash, assignment, received };
@@ -74,7 +84,7 @@ impl Supervisor {
         let generation = self.running.borrow().origin.generation + 1;
         let hash = assignment.hash();
         let origin = Origin { fleet_id: String::new(), epoch: 0, generation };
-        self.apply(&origin, &hash, assignment, None).await
+        self.apply(&origin, &hash, assignment, Given::default()).await
     }
 
     /// What ran last goes on, whether a server is there or not.
@@ -85,7 +95,8 @@ impl Supervisor {
         let CachedAssignment { fleet_id, epoch, generation, hash, assignment, received } = cached;
         info!(generation, "running the last assignment");
         let origin = Origin { fleet_id, epoch, generation };
-        if let Err(rejected) = self.apply(&origin, &hash, assignment, received).await {
+        let given = Given { received, ..Given::default() };
+        if let Err(rejected) = self.apply(&origin, &hash, assignment, given).await {
             error!(%rejected, "the cached assignment does not run any more");
             // Nothing runs, but nothing older may either.
             self.running.send_replace(Running { origin, hash: String::new() });

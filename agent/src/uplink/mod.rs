@@ -10,6 +10,7 @@ use self::backoff::Backoff;
 use self::fence::Origin;
 use crate::outbox::Outbox;
 use crate::received::Received;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -77,6 +78,8 @@ pub struct Offer {
     pub hash: String,
     pub assignment: Assignment,
     pub received: Received,
+    /// Instances that no node has any more.
+    pub deleted: BTreeSet<Name>,
     pub verdict: oneshot::Sender<Result<(), Rejected>>,
 }
 

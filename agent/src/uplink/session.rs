@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
-use vipfleet_model::Assignment;
+use vipfleet_model::{Assignment, Name};
 use vipfleet_proto::v1;
 use vipfleet_proto::v1::agent_message::Message as ToServer;
 use vipfleet_proto::v1::server_message::Message as FromWire;
@@ -261,13 +261,20 @@ impl Session<'_> {
             field_path: malformed.path,
             reason: malformed.reason,
         })?;
+        let deleted = push.deleted.iter().enumerate().map(|(at, name)| deleted(at, name));
+        let deleted = deleted.collect::<Result<_, _>>()?;
         let (verdict, judged) = oneshot::channel();
         let received = Received::now(&push.server_time, &self.shared.boot_id);
-        let offer = Offer { origin, hash: push.hash, assignment, received, verdict };
+        let offer = Offer { origin, hash: push.hash, assignment, received, deleted, verdict };
         let stopping = || whole("the agent is stopping".into());
         self.heard.send(FromServer::Offer(offer)).await.map_err(|_| stopping())?;
         judged.await.map_err(|_| stopping())?
     }
+}
+
+fn deleted(at: usize, name: &str) -> Result<Name, Rejected> {
+    let path = format!("deleted[{at}]");
+    name.parse::<Name>().map_err(|cause| Rejected { field_path: path, reason: cause.to_string() })
 }
 
 fn wire(message: ToServer) -> v1::AgentMessage {

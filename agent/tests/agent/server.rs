@@ -185,7 +185,7 @@ impl Held {
     }
 
     pub(crate) fn send(&self, generation: u64, assignment: &Assignment) {
-        self.send_patient(generation, assignment, 0);
+        self.send_with(generation, assignment, v1::Push::default());
     }
 
     /// Pushes, and asks for an answer so many milliseconds later.
@@ -195,17 +195,22 @@ impl Held {
         assignment: &Assignment,
         answer_after_ms: u32,
     ) {
+        let more = v1::Push { answer_after_ms, ..v1::Push::default() };
+        self.send_with(generation, assignment, more);
+    }
+
+    /// Pushes what is left once these instances are deleted everywhere.
+    pub(crate) fn send_deleting(&self, generation: u64, assignment: &Assignment, names: &[&str]) {
+        let deleted = names.iter().map(ToString::to_string).collect();
+        let more = v1::Push { deleted, ..v1::Push::default() };
+        self.send_with(generation, assignment, more);
+    }
+
+    fn send_with(&self, generation: u64, assignment: &Assignment, more: v1::Push) {
         let nonce = self.nonce.get() + 1;
         self.nonce.set(nonce);
         let (hash, assignment) = (assignment.hash(), Some(assignment.clone().into()));
-        self.say(ToAgent::Push(v1::Push {
-            nonce,
-            generation,
-            hash,
-            assignment,
-            server_time: String::new(),
-            answer_after_ms,
-        }));
+        self.say(ToAgent::Push(v1::Push { nonce, generation, hash, assignment, ..more }));
     }
 
     #[track_caller]

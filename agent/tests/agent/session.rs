@@ -1,12 +1,15 @@
 //! The agent's session with a server.
 
-use crate::assigned::{assignment, owner};
+use crate::adverts::Listener;
+use crate::assigned::{assignment, members, owner};
 use crate::lab::{Lab, until};
 use crate::local;
 use crate::process::{Agent, Home};
 use crate::server::{FLEET, Held, Identity, Server};
 use std::time::{Duration, Instant};
 use vipfleet_model::report::InstanceState;
+use vipfleet_model::span::Span;
+use vipfleet_model::{Assignment, NodeReport};
 use vipfleet_proto::v1::agent_message::Message as FromAgent;
 use vipfleet_proto::v1::server_message::Message as ToAgent;
 use vipfleet_proto::v1::{self, Transition};
@@ -70,6 +73,58 @@ fn a_backup_that_gets_an_address_is_settled_with_it_and_without_holding_it() {
     assert_eq!(instance.state, InstanceState::Backup);
     assert_eq!(instance.addresses.len(), 2);
     assert!(instance.addresses.iter().all(|it| !it.in_kernel));
+}
+
+#[test]
+fn a_master_of_a_deleted_instance_says_no_goodbye_and_one_that_is_removed_does() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let (_server, _agent, session) = connected(&lab, &home);
+    let listener = Listener::start(&lab.two);
+    let gone = Assignment::default();
+    for (generation, deleted, goodbyes) in [(1, &["VI_1"][..], 0), (3, &[], 1)] {
+        session.push_accepted(generation, &owner(&["10.78.0.10"]));
+        session.expect_report(|it| it.generation == generation && it.settled);
+        let heard = listener.of(51).len();
+        until("adverts", || listener.of(51).len() > heard);
+        session.send_deleting(generation + 1, &gone, deleted);
+        session.expect_report(|it| it.generation == generation + 1 && it.settled);
+        until("the address to go", || !lab.one.has("10.78.0.10"));
+        until("the instance to go", || {
+            local::state(&home).unwrap().report.unwrap().instances.is_empty()
+        });
+        // What the agent said before it forgot the instance has arrived by then: one wire.
+        let said = || listener.of(51).iter().any(|it| it.priority == 0);
+        if goodbyes > 0 {
+            until("the goodbye", said);
+        } else {
+            assert!(!said(), "{:?}", listener.of(51));
+        }
+    }
+    session.send_deleting(9, &gone, &["VI_1", ""]);
+    let nack = session.expect("nack", |message| match message {
+        FromAgent::Nack(nack) if nack.generation == 9 => Some(nack),
+        _ => None,
+    });
+    assert_eq!(nack.field_path, "deleted[1]");
+}
+
+#[test]
+fn an_instance_that_is_pushed_leaves_a_higher_member_a_second_to_learn_of_it() {
+    let (lab, home) = (Lab::new(), Home::new());
+    let (_server, _agent, session) = connected(&lab, &home);
+    let mut pushed = assignment(100, &["10.78.0.10"]);
+    let instance = &mut pushed.instances[0];
+    (instance.version, instance.advert_interval) = (3, Span::from_millis(100));
+    instance.members = members("n1", &[("n1", "10.78.0.1", 100), ("n2", "10.78.0.2", 150)]);
+    session.push_accepted(1, &pushed);
+    let serves = |it: &NodeReport| {
+        it.instances.iter().any(|instance| instance.state == InstanceState::Master)
+    };
+    let reason = session.expect_report(serves).instances[0].reason.clone();
+    let waited = reason.strip_prefix("no master heard for ").and_then(|it| it.strip_suffix(" s"));
+    let waited: f64 = waited.expect(&reason).parse().expect("seconds");
+    // Three adverts, a skew and the second; however slow the machine is.
+    assert!(waited >= 1.36, "{reason}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! One task owns the [`View`] and follows the store; everybody else reads the latest published
 //! [`Arc<View>`], so no lock is held over an await.
 
+mod deletions;
 mod expiry;
 mod follow;
 mod heart;

@@ -1,6 +1,7 @@
 //! One replica's picture of the fleet, and what follows from it. Pure: events in, answers out.
 //! Cheap to clone: everything large is shared.
 
+use super::deletions::{Deletion, Deletions};
 use super::{Liveness, NodeView, SessionEvent, Untrue};
 use crate::store::{Event, EventKind, Revision, Snapshot};
 use std::collections::BTreeMap;
@@ -44,6 +45,7 @@ pub struct View {
     generation: Revision,
     /// Something happened that sessions held here have to act on.
     urges_sessions: bool,
+    deletions: Arc<Deletions>,
     replica: Arc<str>,
 }
 
@@ -63,6 +65,7 @@ impl View {
             desired: Arc::default(),
             stale: true,
             urges_sessions: false,
+            deletions: Arc::default(),
             generation: snapshot.definitions_revision.max(facts_revision.unwrap_or_default()),
             replica: replica.into(),
         };
@@ -77,6 +80,7 @@ impl View {
             EventKind::Definitions(record) => {
                 let definitions = Arc::make_mut(&mut self.definitions);
                 let changed_at = Arc::make_mut(&mut self.changed_at);
+                let mut deleted = Vec::new();
                 for change in &record.changes {
                     match &change.after {
                         Some(after) => {
@@ -84,10 +88,15 @@ impl View {
                             changed_at.insert(change.key.clone(), record.revision);
                         }
                         None => {
-                            definitions.0.remove(&change.key);
+                            let before = definitions.0.remove(&change.key);
+                            deleted.extend(before.and_then(|it| Deletion::of(&change.key, it)));
                             changed_at.remove(&change.key);
                         }
                     }
+                }
+                if !(deleted.is_empty() && self.deletions.is_empty()) {
+                    let deletions = Arc::make_mut(&mut self.deletions);
+                    deletions.update(deleted, &self.definitions, &self.nodes);
                 }
                 self.definitions_revision = self.definitions_revision.max(record.revision);
                 self.inputs_changed(event.revision);
@@ -155,6 +164,11 @@ impl View {
 
     pub fn node(&self, name: &Name) -> Option<&NodeView> {
         self.nodes.get(name).map(AsRef::as_ref)
+    }
+
+    /// Instances that this node had, and that no node is to have any more.
+    pub fn deleted_from(&self, node: &Name) -> impl Iterator<Item = &Name> {
+        self.deletions.of(node)
     }
 
     /// How many nodes there are.

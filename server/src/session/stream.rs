@@ -148,6 +148,7 @@ impl SessionStream {
             assignment: Some(desired.assignment.as_ref().clone().into()),
             server_time: Timestamp::now().to_string(),
             answer_after_ms: answer_after_ms(view.size()),
+            deleted: view.deleted_from(&self.node).map(ToString::to_string).collect(),
         }))
     }
 

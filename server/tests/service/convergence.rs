@@ -2,9 +2,10 @@
 
 use crate::agent::Agent;
 use crate::process::{Client, Server, connected};
-use crate::samples::{SOON, apply, delete, instance, put, with_priority};
+use crate::samples::{SOON, apply, delete, instance, large, put, with_priority};
 use prost_types::Duration;
 use tonic::{Code, Streaming};
+use vipfleet_model::Definition;
 use vipfleet_proto::v1;
 
 async fn watch(client: &mut Client, revision: u64, instance: &str) -> Streaming<v1::Convergence> {
@@ -147,6 +148,37 @@ async fn a_deleted_instance_is_done_when_it_is_gone_from_both() {
     other.run(&push).await;
     let done = until(&mut progress, |it| it.done).await;
     assert_eq!(done.members, []);
+}
+
+#[tokio::test]
+async fn members_are_told_of_a_deletion_unless_somebody_goes_on_or_succeeds() {
+    let server = Server::start().await;
+    let mut client = server.client().await;
+    let (mut one, mut other) = pair(&server, &mut client).await;
+    let Definition::Instance { name, mut spec } = instance(2, &["lb1", "lb2"]) else { panic!() };
+    spec.members[1].external = true;
+    let beside = Definition::Instance { name, spec };
+    let renamed = large("VI_4", 4, "192.0.2.3", &["lb1"]);
+    let made = put([beside, instance(3, &["lb1", "lb2"]), instance(5, &["lb1", "lb2"])]);
+    let revision = apply(&mut client, made).await;
+    for agent in [&mut one, &mut other] {
+        let push = catch_up(agent, revision).await;
+        assert_eq!(push.deleted, Vec::<String>::new());
+        agent.run(&push).await;
+    }
+    // VI_2 goes on in a keepalived, the address of VI_3 in VI_4.
+    let mut request = delete(&["VI_1", "VI_2", "VI_3"]);
+    request.put = put([renamed]).put;
+    let revision = apply(&mut client, request).await;
+    for agent in [&mut one, &mut other] {
+        let push = catch_up(agent, revision).await;
+        assert_eq!(push.deleted, ["VI_1"]);
+        agent.run(&push).await;
+    }
+    // What is defined again is not deleted.
+    let revision = apply(&mut client, put([instance(1, &["lb1", "lb2"])])).await;
+    let push = catch_up(&mut one, revision).await;
+    assert_eq!(push.deleted, Vec::<String>::new());
 }
 
 #[tokio::test]

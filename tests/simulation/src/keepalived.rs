@@ -36,7 +36,7 @@ impl Keepalived {
 
     pub(crate) fn handle(&mut self, now: Time, input: Input<'_>) {
         match input {
-            Input::Start => self.run(now, Reason::Started),
+            Input::Start | Input::Introduce => self.run(now, Reason::Started),
             Input::Advert { source, advert } => self.heard(now, source, &advert),
             Input::Health(health) => self.health(now, health),
             Input::Reconfigure(config) => self.config = *config,

@@ -7,11 +7,13 @@ use crate::input::ResignReason;
 use crate::output::{Output, Reason};
 use crate::state::{Init, State};
 use crate::time::Time;
+use crate::timers;
+use std::time::Duration;
 
 impl Router {
     /// RFC 9568 §6.4.1, "If a Startup event is received"; after the startup delay, if there is
-    /// one.
-    pub(super) fn start(&mut self, now: Time) {
+    /// one. A backup's first Active_Down_Interval is longer by `patience`.
+    pub(super) fn start(&mut self, now: Time, patience: Duration) {
         let State::Init(init) = self.state else {
             return;
         };
@@ -21,10 +23,23 @@ impl Router {
         }
         if self.config.startup_delay.is_zero() {
             self.run(now, Reason::Started);
+            if let State::Backup(backup) = &mut self.state {
+                backup.down = backup.down + patience;
+            }
         } else {
-            let starts = Some(now + self.config.startup_delay);
+            let starts = Some(now + self.config.startup_delay + patience);
             self.state = State::Init(Init { starts, farewell: None });
         }
+    }
+
+    /// Startup of an instance that nobody serves yet. The skews of two that start within
+    /// milliseconds of each other order them only if both do so at once, and nobody waits for
+    /// what is new: a member that ranks higher may learn of it later.
+    pub(super) fn introduce(&mut self, now: Time) {
+        let ours = (self.effective_priority(), self.primary);
+        let others = self.config.members.iter().filter(|member| !member.this);
+        let is_outranked = others.into_iter().any(|it| (it.priority, it.address) > ours);
+        self.start(now, if is_outranked { timers::INTRODUCTION } else { Duration::ZERO });
     }
 
     /// The Startup event proper: the owner is MASTER at once, others listen first.
@@ -56,11 +71,13 @@ impl Router {
         }
     }
 
-    /// RFC 9568 §6.4.2 and §6.4.3, "If a Shutdown event is received".
+    /// RFC 9568 §6.4.2 and §6.4.3, "If a Shutdown event is received". Where the instance is deleted
+    /// the priority 0 of §6.4.3 is not sent: it would ask for a successor.
     pub(super) fn resign(&mut self, now: Time, reason: ResignReason) {
         self.stopping = true;
         let mut init = Init::default();
         match self.state {
+            _ if reason == ResignReason::Deleted => self.let_go(),
             State::Master(_) => {
                 init.farewell = self.say_farewell(now);
                 self.hold(now);

@@ -37,6 +37,7 @@ enum Step {
         handover: bool,
     },
     Start,
+    Introduce,
     Resume,
     Resign,
     LeaseExpired,
@@ -70,6 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
             }
         ),
         3 => Just(Step::Start),
+        1 => Just(Step::Introduce),
         1 => Just(Step::Resume),
         1 => Just(Step::Resign),
         1 => Just(Step::LeaseExpired),
@@ -143,6 +145,7 @@ impl Life {
                 self.router.handle(self.now, Input::Reconfigure(Box::new(config)));
             }
             Step::Start => self.router.handle(self.now, Input::Start),
+            Step::Introduce => self.router.handle(self.now, Input::Introduce),
             Step::Resume => self.router.handle(self.now, Input::Resume),
             Step::Resign => self.router.handle(self.now, Input::Resign(ResignReason::Stop)),
             Step::LeaseExpired => self.router.handle(self.now, Input::LeaseExpired),

@@ -204,9 +204,11 @@ impl Script {
 fn plain_input(command: &str) -> Input<'static> {
     match command {
         "start" => Input::Start,
+        "introduce" => Input::Introduce,
         "resume" => Input::Resume,
         "stop" => Input::Resign(ResignReason::Stop),
         "drain" => Input::Resign(ResignReason::Drain),
+        "deleted" => Input::Resign(ResignReason::Deleted),
         "removed" => Input::Resign(ResignReason::Removed),
         "lease-expired" => Input::LeaseExpired,
         "suspended" => Input::Suspended,

@@ -74,6 +74,7 @@ fn kind(input: &Input<'_>) -> usize {
         Input::Claimed => 8,
         Input::Resume => 9,
         Input::Follow(_) => 10,
+        Input::Introduce => 11,
     }
 }
 
@@ -86,5 +87,5 @@ fn every_kind_of_input_has_a_column() {
             kinds.extend(input.as_ref().map(kind));
         });
     }
-    assert_eq!(kinds, (0..11).collect());
+    assert_eq!(kinds, (0..12).collect());
 }

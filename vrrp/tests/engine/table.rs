@@ -54,6 +54,7 @@ impl Situation {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cause {
     Start,
+    Introduce,
     Resume,
     AdvertZero,
     AdvertLower,
@@ -82,8 +83,9 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Start,
+        Self::Introduce,
         Self::Resume,
         Self::AdvertZero,
         Self::AdvertLower,
@@ -124,6 +126,7 @@ fn plain(cause: Cause, config: &Config) -> Option<Input<'static>> {
     };
     Some(match cause {
         Cause::Start => Input::Start,
+        Cause::Introduce => Input::Introduce,
         Cause::Resume => Input::Resume,
         Cause::GroupLeads => Input::Follow(Follow::ToMaster(Reason::Owner.together())),
         Cause::GroupYields => Input::Follow(Follow::ToBackup(Reason::LeaseExpired.together())),

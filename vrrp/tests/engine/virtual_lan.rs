@@ -76,6 +76,21 @@ fn a_cold_start_has_one_master_and_never_two() {
 }
 
 #[test]
+fn members_that_learn_of_a_new_instance_within_a_second_elect_the_highest_alone() {
+    for seed in seeds() {
+        let mut lan = Lan::new(seed, &[100, 150, 50], mode(seed));
+        let mut chance = Chance::new(seed);
+        for host in [2, 0, 1] {
+            lan.input(host, Input::Introduce);
+            lan.run_for(millis(chance.below(490)));
+        }
+        lan.run_for(QUIET);
+        assert_one_owner(&lan, seed);
+        assert_eq!(lan.elections, [1], "seed {seed}");
+    }
+}
+
+#[test]
 fn whoever_resigns_dies_or_fails_has_exactly_one_successor() {
     for seed in seeds() {
         let mut lan = started(seed, &[60, 150, 50, 100, 70]);
