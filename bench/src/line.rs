@@ -164,7 +164,7 @@ pub fn milliseconds(time: Duration) -> f64 {
 }
 
 /// Some work that every subject does in the same way.
-pub trait Line: fmt::Debug {
+pub trait Line: fmt::Debug + Sync {
     /// The rows that its readings make, the first one naming the line.
     fn rows(&self) -> Vec<Row>;
 
@@ -174,7 +174,13 @@ pub trait Line: fmt::Debug {
     }
 
     /// How often each does it.
-    fn runs(&self, effort: Effort) -> usize;
+    fn runs(&self, subject: Subject, effort: Effort) -> usize;
+
+    /// How many of these runs may be made at once, each in a laboratory of its own: more than one
+    /// where they mostly wait, and what is counted does not depend on a millisecond.
+    fn abreast(&self) -> usize {
+        1
+    }
 
     /// Does it once. A laboratory that does not work panics; that is recorded as a failed run.
     fn run(&self, subject: Subject, turn: Turn) -> Readings;

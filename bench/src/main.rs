@@ -101,7 +101,6 @@ fn measure(options: &Options, chosen: Vec<Box<dyn Line>>) -> anyhow::Result<Vec<
     let mut cells = Vec::new();
     for line in chosen {
         let rows = line.rows();
-        let runs = options.runs.map_or_else(|| line.runs(effort), usize::from);
         let id = rows.first().map_or("", |row| row.id);
         let is_chosen = !options.only.is_empty() || options.runs.is_some();
         if effort == Effort::Quick && !is_chosen && lines::LEFT_OUT_IN_A_HURRY.contains(&id) {
@@ -110,6 +109,7 @@ fn measure(options: &Options, chosen: Vec<Box<dyn Line>>) -> anyhow::Result<Vec<
         for row in &rows {
             eprintln!("{}: {}", row.id, row.work);
         }
+        let runs = options.runs.map(usize::from);
         let record = conduct(&*line, runs, effort, &machine, |run| tell(&rows, run));
         record.write(&options.kept)?;
         cells.extend(rows.iter().map(|row| table::cells(row, &record)));

@@ -47,7 +47,7 @@ impl Line for Change {
         &[Subject::Ours]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 2)
     }
 

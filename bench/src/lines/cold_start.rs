@@ -29,8 +29,8 @@ impl Line for ColdStart {
         vec![Row { id: "R2", work, unit: Unit::Count, limit: "0", target }]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 3)
+    fn runs(&self, subject: Subject, effort: Effort) -> usize {
+        effort.pick(1, if subject == Subject::Ours { 5 } else { 3 })
     }
 
     fn run(&self, subject: Subject, _turn: Turn) -> Readings {

@@ -61,11 +61,15 @@ impl Line for Graceful {
         std::iter::once(self.row.clone()).chain(self.beside.rows()).collect()
     }
 
-    fn runs(&self, effort: Effort) -> usize {
-        match self.setup.family {
-            Family::Four => effort.pick(1, 10),
-            Family::Six => effort.pick(1, 3),
+    fn runs(&self, subject: Subject, effort: Effort) -> usize {
+        match (subject, self.setup.family) {
+            (Subject::Ours, Family::Four) => effort.pick(1, 10),
+            _ => effort.pick(1, 3),
         }
+    }
+
+    fn abreast(&self) -> usize {
+        3
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -48,7 +48,7 @@ impl Line for Many {
         &[Subject::Keepalived, Subject::Ours, Subject::Yardstick]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 5)
     }
 

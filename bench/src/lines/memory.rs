@@ -30,7 +30,7 @@ impl Line for Memory {
         ]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 1)
     }
 

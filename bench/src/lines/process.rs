@@ -43,7 +43,7 @@ impl Line for Process {
         vec![self.row.clone()]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 4)
     }
 

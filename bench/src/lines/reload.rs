@@ -42,8 +42,8 @@ impl Line for Reload {
         ]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 5)
+    fn runs(&self, subject: Subject, effort: Effort) -> usize {
+        effort.pick(1, if subject == Subject::Ours { 10 } else { 3 })
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

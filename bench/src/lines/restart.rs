@@ -1,6 +1,7 @@
 //! F10: the daemon of the master is replaced by a newer one, or crashes and is started again at
 //! once, as a package and a service manager do it.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vipfleet_tests::lab::Lab;
 use vipfleet_tests::probe::{AdvertWatch, Neighbour, Pinger};
+use vipfleet_tests::wait;
 
 use crate::accounts::tree;
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
@@ -17,7 +19,7 @@ use crate::wire::takeovers;
 
 /// How long clients ask before.
 const MARGIN: Duration = Duration::from_millis(500);
-/// Longer than the lease and the second announcement after 5 s.
+/// Longer than the lease, and past the second announcement of whoever took over, after 5 s.
 const AFTERMATH: Duration = Duration::from_secs(7);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,8 +84,12 @@ impl Line for Restart {
         vec![self.row.clone(), takeovers]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
-        effort.pick(1, 4)
+    fn runs(&self, subject: Subject, effort: Effort) -> usize {
+        effort.pick(1, if subject == Subject::Ours { 10 } else { 3 })
+    }
+
+    fn abreast(&self) -> usize {
+        3
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
@@ -103,10 +109,14 @@ impl Line for Restart {
             (Replacement::Crash, Subject::Ours) => first.process().kill(),
             // Its parent alone does no VRRP; the child that does would live on.
             (Replacement::Crash, _) => {
-                for pid in tree(first.process().pid()) {
+                let all = tree(first.process().pid());
+                for pid in &all {
                     let _ = kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL);
                 }
                 first.process().wait(MARGIN);
+                // Its pid files name all of them: the next one does not start while one is there.
+                let left = || all.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists());
+                wait::until("all of it to be gone", wait::GENEROUS, left, |left| !left);
             }
         }
         if !first.process().is_running() {

@@ -80,7 +80,7 @@ impl Line for Silent {
         std::iter::once(self.row.clone()).chain(self.beside.rows()).collect()
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         match self.setup.family {
             Family::Four => effort.pick(1, 5),
             Family::Six => effort.pick(1, 3),

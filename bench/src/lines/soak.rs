@@ -169,7 +169,7 @@ impl Line for Soak {
         }
     }
 
-    fn runs(&self, _effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, _effort: Effort) -> usize {
         1
     }
 

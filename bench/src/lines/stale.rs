@@ -101,8 +101,12 @@ impl Line for Stale {
         vec![self.row.clone(), Row { id: self.overlap, work, unit, limit: "", target }]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 2)
+    }
+
+    fn abreast(&self) -> usize {
+        3
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

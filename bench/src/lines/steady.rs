@@ -58,7 +58,7 @@ impl Line for Steady {
         &[Subject::Keepalived, Subject::Ours, Subject::Yardstick]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 2)
     }
 

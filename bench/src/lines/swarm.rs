@@ -42,7 +42,7 @@ impl Line for Fanout {
         &[Subject::Yardstick, Subject::Ours]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 3)
     }
 
@@ -87,7 +87,7 @@ impl Line for Idle {
         &[Subject::Ours]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 1)
     }
 

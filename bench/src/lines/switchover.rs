@@ -44,8 +44,12 @@ impl Line for Switchover {
         &[Subject::Ours]
     }
 
-    fn runs(&self, effort: Effort) -> usize {
+    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 10)
+    }
+
+    fn abreast(&self) -> usize {
+        3
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
