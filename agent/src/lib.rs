@@ -5,6 +5,7 @@
 //! the VRRP thread, [`supervisor`] joins everything else on the async runtime. [`guard`] is both
 //! ends of the process beside the agent.
 
+pub mod arrival;
 pub mod cache;
 pub mod checks;
 pub mod guard;

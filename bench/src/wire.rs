@@ -116,9 +116,18 @@ impl Tally {
         &self.takeovers
     }
 
-    /// What the master advertises: virtual routers with their priorities.
-    pub fn advertised(&self) -> impl Iterator<Item = (u8, u8)> {
-        self.last.values().map(|advert| (advert.router_id, advert.priority))
+    /// What the master advertises at `now`: virtual routers with their priorities. One that fell
+    /// silent without a word is not advertised after three intervals.
+    pub fn advertised(&self, now: Instant) -> impl Iterator<Item = (u8, u8)> {
+        let patience = self.interval * 3;
+        let lives = move |advert: &&Advert| now.saturating_duration_since(advert.at) <= patience;
+        self.last.values().filter(lives).map(|advert| (advert.router_id, advert.priority))
+    }
+
+    /// The master has a virtual router no more: what it may say of one of that number later has
+    /// nothing to do with it.
+    pub fn forget(&mut self, router_id: u8) {
+        self.last.remove(&router_id);
     }
 }
 
@@ -168,34 +177,49 @@ mod tests {
         assert_eq!(takeovers(&heard, source, Duration::from_secs(2)), 1);
     }
 
-    fn tally(adverts: &[(u64, u8, u8, u8)]) -> Tally {
+    fn tally(adverts: &[(u64, u8, u8, u8)]) -> (Instant, Tally) {
         let [master, backup] = [1, 2].map(|host| IpAddr::from([192, 0, 2, host]));
         let mut tally = Tally::new(master, backup, Duration::from_millis(100));
-        let (_, heard) = heard(adverts);
+        let (start, heard) = heard(adverts);
         // In two parts: nothing depends on where they are cut.
         let (first, second) = heard.split_at(heard.len() / 2);
         tally.hear(first);
         tally.hear(second);
-        tally
+        (start, tally)
     }
 
     #[test]
     fn a_tally_knows_gaps_and_priorities_without_keeping_adverts() {
-        let tally = tally(&[
+        let (start, tally) = tally(&[
             (0, 1, 7, 100),
             (10, 1, 8, 100),
             (130, 1, 7, 110),
             (200, 1, 8, 0),
-            (9000, 1, 8, 90),
+            (400, 1, 8, 90),
         ]);
         assert_eq!(tally.longest_gap(), Duration::from_millis(190));
-        assert_eq!(tally.advertised().collect::<Vec<_>>(), [(7, 110), (8, 90)]);
+        let advertised = |at| {
+            let at = start + Duration::from_millis(at);
+            tally.advertised(at).collect::<Vec<_>>()
+        };
+        assert_eq!(advertised(430), [(7, 110), (8, 90)]);
+        assert_eq!(advertised(431), [(8, 90)]);
         assert_eq!(tally.takeovers(), []);
     }
 
     #[test]
+    fn what_a_forgotten_router_said_is_no_beginning_of_a_gap() {
+        let (start, mut tally) = tally(&[(0, 1, 7, 100), (100, 1, 7, 100)]);
+        tally.forget(7);
+        assert_eq!(tally.advertised(start).count(), 0);
+        let (_, again) = heard(&[(9000, 1, 7, 100)]);
+        tally.hear(&again);
+        assert_eq!(tally.longest_gap(), Duration::from_millis(100));
+    }
+
+    #[test]
     fn a_tally_counts_a_time_as_master_once_with_the_silence_before_it() {
-        let tally = tally(&[
+        let (_, tally) = tally(&[
             (0, 1, 7, 100),
             (400, 2, 7, 80),
             (500, 2, 7, 80),

@@ -231,6 +231,7 @@ fn from_servers(fleets: &[Vec<Definition>]) -> Vec<server_message::Message> {
                 server_time: "2026-01-01T00:00:00Z".to_owned(),
                 answer_after_ms: 50,
                 deleted: vec!["VI_9".to_owned()],
+                created: vec!["VI_1".to_owned()],
             }));
         }
     }

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub enum Input<'p> {
     /// Leave INIT (RFC 9568 §6.4.1 "Startup").
     Start,
-    /// The same of an instance that is new to this node, which ran already: its other members may
+    /// The same of an instance that is new, and that nobody has served yet: its other members may
     /// learn of it up to a second later, and whoever ranks below one of them leaves it that time.
     Introduce,
     /// A well-formed advert for this VRID and family arrived on this router's interface.

@@ -4,8 +4,9 @@ use super::event_loop::{EventLoop, Stage};
 use super::handle::Command;
 use super::health::CheckState;
 use super::instance::{Instance, Leaving};
-use super::prepare::{Arrival, Prepared};
+use super::prepare::Prepared;
 use super::prepared::PreparedInstance;
+use crate::arrival::Arrival;
 use crate::net::{Request, Slot, clock};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -178,7 +179,8 @@ impl EventLoop {
             self.tell(name, Input::Resume);
         } else {
             self.take_custody(name, Custody::None);
-            self.tell(name, arrival.beginning());
+            let is_new = arrival.creates(name);
+            self.tell(name, if is_new { Input::Introduce } else { Input::Start });
         }
     }
 

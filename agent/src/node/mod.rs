@@ -33,7 +33,7 @@ mod warnings;
 
 pub use self::event_loop::{Options, spawn};
 pub use self::handle::{Command, Ending, Node, NodeStopped, Notice, Notices};
-pub use self::prepare::{Arrival, Prepared, prepare};
+pub use self::prepare::{Prepared, prepare};
 pub use self::prepared::{PreparedInstance, PreparedInstances};
 pub use self::resume::Former;
 pub use self::succession::{Inherited, NotNow, Past};

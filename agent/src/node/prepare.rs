@@ -3,6 +3,7 @@
 //! and shared: of hundreds of instances a change costs what it changes.
 
 use super::prepared::{PreparedInstance, PreparedInstances};
+use crate::arrival::Arrival;
 use crate::net::{Device, Following};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use vipfleet_model::assignment::{AssignedGroup, AssignedInstance};
 use vipfleet_model::{Assignment, Name};
-use vipfleet_vrrp::{Election, Input, Router};
+use vipfleet_vrrp::{Election, Router};
 
 /// An assignment that was checked whole.
 #[derive(Clone, Debug, Default)]
@@ -21,33 +22,6 @@ pub struct Prepared {
     /// Results of others are none of this assignment's business.
     pub checks: BTreeSet<Name>,
     pub arrival: Arrival,
-}
-
-/// Where an assignment comes from, and what that says of the other members.
-#[derive(Clone, Debug, Default)]
-pub enum Arrival {
-    /// This host had it, in a file or a cache: they may long run, or be gone.
-    #[default]
-    Found,
-    /// A server says it to them too, about now.
-    Pushed {
-        /// Of the instances that are in it no more, those that no node has any more.
-        deleted: BTreeSet<Name>,
-    },
-}
-
-impl Arrival {
-    pub(super) fn deletes(&self, instance: &Name) -> bool {
-        matches!(self, Self::Pushed { deleted } if deleted.contains(instance))
-    }
-
-    /// How an instance begins that this node did not run.
-    pub(super) fn beginning(&self) -> Input<'static> {
-        match self {
-            Self::Found => Input::Start,
-            Self::Pushed { .. } => Input::Introduce,
-        }
-    }
 }
 
 impl Prepared {

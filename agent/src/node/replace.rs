@@ -5,8 +5,8 @@
 //! Its first advert is heard like any other: whoever ranks higher where it comes to takes over.
 
 use super::event_loop::EventLoop;
-use super::prepare::Arrival;
 use super::prepared::{PreparedInstance, PreparedInstances};
+use crate::arrival::Arrival;
 use crate::net::Request;
 use std::sync::Arc;
 use vipfleet_model::Name;

@@ -2,8 +2,9 @@
 //! nothing: what cannot run whole leaves everything as it was.
 
 use super::{Source, Supervisor};
+use crate::arrival::Arrival;
 use crate::cache::CachedAssignment;
-use crate::node::{self, Arrival, Command, Prepared};
+use crate::node::{self, Command, Prepared};
 use crate::received::Received;
 use crate::standalone;
 use crate::succession::Document;

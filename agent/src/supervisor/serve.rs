@@ -5,7 +5,7 @@ use super::signals::{Asked, Signals};
 use super::upgrade::checked;
 use super::{Source, Supervisor, lock};
 use crate::hooks::{HookState, Subject};
-use crate::node::{Arrival, Command, Former, Notice};
+use crate::node::{Command, Former, Notice};
 use crate::uplink::{FromServer, Offer};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -142,8 +142,8 @@ impl Supervisor {
 
     async fn take(&mut self, message: FromServer) {
         match message {
-            FromServer::Offer(Offer { origin, hash, assignment, received, deleted, verdict }) => {
-                let arrival = Arrival::Pushed { deleted };
+            FromServer::Offer(offer) => {
+                let Offer { origin, hash, assignment, received, arrival, verdict } = *offer;
                 let given = Given { received: Some(received), arrival };
                 let judged = self.run_assignment(origin, hash, assignment, given).await;
                 // A session that ended meanwhile does not need the verdict.

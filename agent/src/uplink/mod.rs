@@ -8,9 +8,9 @@ mod session;
 
 use self::backoff::Backoff;
 use self::fence::Origin;
+use crate::arrival::Arrival;
 use crate::outbox::Outbox;
 use crate::received::Received;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -78,8 +78,7 @@ pub struct Offer {
     pub hash: String,
     pub assignment: Assignment,
     pub received: Received,
-    /// Instances that no node has any more.
-    pub deleted: BTreeSet<Name>,
+    pub arrival: Arrival,
     pub verdict: oneshot::Sender<Result<(), Rejected>>,
 }
 
@@ -108,7 +107,7 @@ pub enum FromServer {
         fleet_id: String,
         epoch: u64,
     },
-    Offer(Offer),
+    Offer(Box<Offer>),
     /// Transitions up to this sequence are stored.
     Acknowledged(u64),
     Disconnected,

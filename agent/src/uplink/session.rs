@@ -2,8 +2,10 @@
 
 use super::fence::{self, Origin};
 use super::{FromServer, Offer, Rejected, Shared};
+use crate::arrival::Arrival;
 use crate::received::Received;
 use hyper_util::client::legacy::connect::HttpConnector;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
@@ -261,20 +263,27 @@ impl Session<'_> {
             field_path: malformed.path,
             reason: malformed.reason,
         })?;
-        let deleted = push.deleted.iter().enumerate().map(|(at, name)| deleted(at, name));
-        let deleted = deleted.collect::<Result<_, _>>()?;
+        let arrival = Arrival::Pushed {
+            created: names("created", &push.created)?,
+            deleted: names("deleted", &push.deleted)?,
+        };
         let (verdict, judged) = oneshot::channel();
         let received = Received::now(&push.server_time, &self.shared.boot_id);
-        let offer = Offer { origin, hash: push.hash, assignment, received, deleted, verdict };
+        let offer = Offer { origin, hash: push.hash, assignment, received, arrival, verdict };
         let stopping = || whole("the agent is stopping".into());
-        self.heard.send(FromServer::Offer(offer)).await.map_err(|_| stopping())?;
+        self.heard.send(FromServer::Offer(Box::new(offer))).await.map_err(|_| stopping())?;
         judged.await.map_err(|_| stopping())?
     }
 }
 
-fn deleted(at: usize, name: &str) -> Result<Name, Rejected> {
-    let path = format!("deleted[{at}]");
-    name.parse::<Name>().map_err(|cause| Rejected { field_path: path, reason: cause.to_string() })
+fn names(field: &str, all: &[String]) -> Result<BTreeSet<Name>, Rejected> {
+    let parsed = all.iter().enumerate().map(|(at, name)| {
+        name.parse::<Name>().map_err(|cause| {
+            let field_path = format!("{field}[{at}]");
+            Rejected { field_path, reason: cause.to_string() }
+        })
+    });
+    parsed.collect()
 }
 
 fn wire(message: ToServer) -> v1::AgentMessage {

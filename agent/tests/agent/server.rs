@@ -206,6 +206,13 @@ impl Held {
         self.send_with(generation, assignment, more);
     }
 
+    /// Pushes instances that nobody has served yet.
+    pub(crate) fn send_creating(&self, generation: u64, assignment: &Assignment) {
+        let created = assignment.instances.iter().map(|it| it.name.to_string()).collect();
+        let more = v1::Push { created, ..v1::Push::default() };
+        self.send_with(generation, assignment, more);
+    }
+
     fn send_with(&self, generation: u64, assignment: &Assignment, more: v1::Push) {
         let nonce = self.nonce.get() + 1;
         self.nonce.set(nonce);

@@ -109,14 +109,14 @@ fn a_master_of_a_deleted_instance_says_no_goodbye_and_one_that_is_removed_does()
 }
 
 #[test]
-fn an_instance_that_is_pushed_leaves_a_higher_member_a_second_to_learn_of_it() {
+fn an_instance_that_is_new_leaves_a_higher_member_a_second_to_learn_of_it() {
     let (lab, home) = (Lab::new(), Home::new());
     let (_server, _agent, session) = connected(&lab, &home);
     let mut pushed = assignment(100, &["10.78.0.10"]);
     let instance = &mut pushed.instances[0];
     (instance.version, instance.advert_interval) = (3, Span::from_millis(100));
     instance.members = members("n1", &[("n1", "10.78.0.1", 100), ("n2", "10.78.0.2", 150)]);
-    session.push_accepted(1, &pushed);
+    session.send_creating(1, &pushed);
     let serves = |it: &NodeReport| {
         it.instances.iter().any(|instance| instance.state == InstanceState::Master)
     };

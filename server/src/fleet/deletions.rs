@@ -33,13 +33,11 @@ impl Deletion {
         is_ours.then(|| (key.name.clone(), deletion))
     }
 
-    /// Whether this instance takes up what the deleted one did: then somebody is to succeed.
-    fn lives_on_in(&self, instance: &Instance) -> bool {
-        let is_router = || {
-            let nodes = instance.members.iter().map(|member| &member.node);
-            instance.virtual_router_id == self.vrid && nodes.into_iter().any(|it| self.has(it))
-        };
-        addresses(instance).any(|address| self.addresses.contains(&address)) || is_router()
+    /// Whether what is there takes up what the deleted one did: then somebody is to succeed.
+    fn lives_on_in(&self, present: &Present<'_>) -> bool {
+        let mut nodes = self.members.iter();
+        self.addresses.iter().any(|it| present.addresses.contains(it))
+            || nodes.any(|node| present.routers.contains(&(self.vrid, node)))
     }
 
     fn has(&self, node: &Name) -> bool {
@@ -66,15 +64,37 @@ impl Deletions {
         };
         self.0.retain(|name, it| it.members.iter().any(|node| is_reported(name, node)));
         self.0.extend(deleted);
-        let is_nowhere = |name: &Name, it: &Deletion| {
-            definitions.instances().all(|(other, spec)| other != name && !it.lives_on_in(spec))
-        };
-        self.0.retain(|name, it| is_nowhere(name, it));
+        if !self.0.is_empty() {
+            let present = Present::of(definitions);
+            self.0.retain(|name, it| !present.names.contains(name) && !it.lives_on_in(&present));
+        }
     }
 
     /// Those that this node was a member of.
     pub(super) fn of(&self, node: &Name) -> impl Iterator<Item = &Name> {
         self.0.iter().filter(move |(_, it)| it.has(node)).map(|(name, _)| name)
+    }
+}
+
+/// What all instances together have.
+#[derive(Default)]
+struct Present<'a> {
+    names: BTreeSet<&'a Name>,
+    addresses: BTreeSet<IpAddr>,
+    /// Virtual router IDs, each on a node.
+    routers: BTreeSet<(u8, &'a Name)>,
+}
+
+impl<'a> Present<'a> {
+    fn of(definitions: &'a Definitions) -> Self {
+        let mut present = Self::default();
+        for (name, spec) in definitions.instances() {
+            present.names.insert(name);
+            present.addresses.extend(addresses(spec));
+            let nodes = spec.members.iter().map(|member| &member.node);
+            present.routers.extend(nodes.map(|node| (spec.virtual_router_id, node)));
+        }
+        present
     }
 }
 

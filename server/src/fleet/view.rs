@@ -2,15 +2,16 @@
 //! Cheap to clone: everything large is shared.
 
 use super::deletions::{Deletion, Deletions};
-use super::{Liveness, NodeView, SessionEvent, Untrue};
-use crate::store::{Event, EventKind, Revision, Snapshot};
-use std::collections::BTreeMap;
+use super::{Liveness, NodeView, SessionEvent, SessionNews, Untrue};
+use crate::store::{ChangeRecord, DefinitionChange, Event, EventKind, Revision, Snapshot};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use vipfleet_model::moves::Moves;
 use vipfleet_model::ownership::{Evidence, Generations, InstanceStatus, Link};
 use vipfleet_model::placement::place;
-use vipfleet_model::{Assignment, Definitions, Instance, Key, Kind, Name, NodeFacts};
+use vipfleet_model::report::InstanceState;
+use vipfleet_model::{Assignment, Definitions, Instance, Key, Kind, Name, NodeFacts, NodeReport};
 
 /// What one node should run.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct View {
     generation: Revision,
     /// Something happened that sessions held here have to act on.
     urges_sessions: bool,
+    /// Instances that are new, and that nobody has served yet.
+    created: Arc<BTreeSet<Name>>,
     deletions: Arc<Deletions>,
     replica: Arc<str>,
 }
@@ -65,6 +68,7 @@ impl View {
             desired: Arc::default(),
             stale: true,
             urges_sessions: false,
+            created: Arc::default(),
             deletions: Arc::default(),
             generation: snapshot.definitions_revision.max(facts_revision.unwrap_or_default()),
             replica: replica.into(),
@@ -78,26 +82,7 @@ impl View {
         self.revision = self.revision.max(event.revision);
         match &event.what {
             EventKind::Definitions(record) => {
-                let definitions = Arc::make_mut(&mut self.definitions);
-                let changed_at = Arc::make_mut(&mut self.changed_at);
-                let mut deleted = Vec::new();
-                for change in &record.changes {
-                    match &change.after {
-                        Some(after) => {
-                            definitions.0.insert(change.key.clone(), after.clone());
-                            changed_at.insert(change.key.clone(), record.revision);
-                        }
-                        None => {
-                            let before = definitions.0.remove(&change.key);
-                            deleted.extend(before.and_then(|it| Deletion::of(&change.key, it)));
-                            changed_at.remove(&change.key);
-                        }
-                    }
-                }
-                if !(deleted.is_empty() && self.deletions.is_empty()) {
-                    let deletions = Arc::make_mut(&mut self.deletions);
-                    deletions.update(deleted, &self.definitions, &self.nodes);
-                }
+                self.redefine(record);
                 self.definitions_revision = self.definitions_revision.max(record.revision);
                 self.inputs_changed(event.revision);
             }
@@ -106,10 +91,55 @@ impl View {
                 self.inputs_changed(event.revision);
             }
             EventKind::Node(record) => {
+                self.served(record.report.as_ref());
                 let this = Arc::clone(&self.replica);
                 self.urges_sessions |= self.node_mut(&record.node).absorb(record, &this);
             }
             EventKind::Transition(_) | EventKind::Replica(_) => {}
+        }
+    }
+
+    fn redefine(&mut self, record: &ChangeRecord) {
+        let definitions = Arc::make_mut(&mut self.definitions);
+        let changed_at = Arc::make_mut(&mut self.changed_at);
+        let (mut created, mut deleted) = (Vec::new(), Vec::new());
+        for DefinitionChange { key, after, .. } in &record.changes {
+            match after {
+                Some(after) => {
+                    let before = definitions.0.insert(key.clone(), after.clone());
+                    let is_new = before.is_none() && key.kind == Kind::Instance;
+                    created.extend(is_new.then(|| key.name.clone()));
+                    changed_at.insert(key.clone(), record.revision);
+                }
+                None => {
+                    let before = definitions.0.remove(key);
+                    deleted.extend(before.and_then(|it| Deletion::of(key, it)));
+                    changed_at.remove(key);
+                }
+            }
+        }
+        if !(created.is_empty() && self.created.is_empty()) {
+            let all = Arc::make_mut(&mut self.created);
+            all.extend(created);
+            let is_there = |name: &Name| {
+                let key = Key { kind: Kind::Instance, name: name.clone() };
+                self.definitions.0.contains_key(&key)
+            };
+            all.retain(is_there);
+        }
+        if !(deleted.is_empty() && self.deletions.is_empty()) {
+            let deletions = Arc::make_mut(&mut self.deletions);
+            deletions.update(deleted, &self.definitions, &self.nodes);
+        }
+    }
+
+    /// What somebody serves is not new any more.
+    fn served(&mut self, report: Option<&NodeReport>) {
+        let Some(report) = report.filter(|_| !self.created.is_empty()) else { return };
+        let served = report.instances.iter().filter(|it| it.state == InstanceState::Master);
+        let served: Vec<_> = served.filter(|it| self.created.contains(&it.name)).collect();
+        for instance in served {
+            Arc::make_mut(&mut self.created).remove(&instance.name);
         }
     }
 
@@ -120,6 +150,9 @@ impl View {
 
     /// Takes in what a session held here says, ahead of the store.
     pub(super) fn hear(&mut self, event: SessionEvent) {
+        if let SessionNews::Reported(report, _) = &event.what {
+            self.served(Some(report));
+        }
         self.node_mut(&event.node).hear(event.session, event.what);
     }
 
@@ -164,6 +197,12 @@ impl View {
 
     pub fn node(&self, name: &Name) -> Option<&NodeView> {
         self.nodes.get(name).map(AsRef::as_ref)
+    }
+
+    /// Instances of an assignment that are new, and that nobody has served yet.
+    pub fn created_in<'a>(&'a self, assignment: &'a Assignment) -> impl Iterator<Item = &'a Name> {
+        let all = assignment.instances.iter().map(|it| &it.name);
+        all.filter(|name| self.created.contains(*name))
     }
 
     /// Instances that this node had, and that no node is to have any more.

@@ -149,6 +149,7 @@ impl SessionStream {
             server_time: Timestamp::now().to_string(),
             answer_after_ms: answer_after_ms(view.size()),
             deleted: view.deleted_from(&self.node).map(ToString::to_string).collect(),
+            created: view.created_in(&desired.assignment).map(ToString::to_string).collect(),
         }))
     }
 

@@ -164,6 +164,9 @@ async fn members_are_told_of_a_deletion_unless_somebody_goes_on_or_succeeds() {
     for agent in [&mut one, &mut other] {
         let push = catch_up(agent, revision).await;
         assert_eq!(push.deleted, Vec::<String>::new());
+        // Nobody said yet that it serves one of them.
+        let all = push.assignment.iter().flat_map(|it| &it.instances).map(|it| &it.name);
+        assert!(push.created.iter().eq(all), "{:?}", push.created);
         agent.run(&push).await;
     }
     // VI_2 goes on in a keepalived, the address of VI_3 in VI_4.

@@ -60,7 +60,8 @@ pub(crate) async fn run(
             FromServer::Connected { .. } => What::Connected,
             FromServer::Disconnected => What::Disconnected,
             FromServer::Acknowledged(_) => continue,
-            FromServer::Offer(Offer { origin, hash, assignment, verdict, .. }) => {
+            FromServer::Offer(offer) => {
+                let Offer { origin, hash, assignment, verdict, .. } = *offer;
                 let generation = origin.generation;
                 report.send_replace(obeyed(generation, &hash, &assignment));
                 running.send_replace(Running { origin, hash });

@@ -121,6 +121,9 @@ impl<'lab> Ground<'lab> {
             }
         };
         let shown = followed.and_then(|()| self.follow());
+        if let (What::InstanceRemoved, Some(id), Ok(())) = (change.what, change.router_id, &shown) {
+            self.tally.forget(id);
+        }
         shown.map(|()| began.elapsed()).map_err(|late| format!("{change:?}: {late}"))
     }
 
@@ -179,7 +182,7 @@ impl<'lab> Ground<'lab> {
         loop {
             self.listen();
             let wanted: BTreeMap<u8, u8> = self.churn.priorities(Role::Higher).collect();
-            let advertised: BTreeMap<u8, u8> = self.tally.advertised().collect();
+            let advertised: BTreeMap<u8, u8> = self.tally.advertised(Instant::now()).collect();
             let wrong = wrong_addresses(self.lab.host("n1"), &self.churn);
             if wrong.is_empty() && wanted == advertised {
                 return Ok(());

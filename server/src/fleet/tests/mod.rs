@@ -4,6 +4,7 @@
 mod convergence;
 mod generations;
 mod links;
+mod new_and_gone;
 
 use super::{Greeted, Liveness, SessionEvent, SessionNews, View};
 use crate::store::{
