@@ -1,7 +1,8 @@
 //! Processor time and memory, as the kernel accounts for them.
 //!
 //! The machine's time is what is left of the wall clock when the idle time is taken away: with
-//! tick-based accounting the kernel counts idleness exactly, and work only by samples.
+//! tick-based accounting the kernel counts idleness exactly, and work only by samples. What
+//! bystanders take is taken away as well: it comes and goes, and hides what a backup costs.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// What happened in a period, in milliseconds of processor time a second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// All processors, all processes and the kernel's own work.
+    /// All processors, all processes but bystanders, and the kernel's own work.
     pub machine: f64,
     /// Each of the process trees that were asked for.
     pub trees: Vec<f64>,
@@ -19,17 +20,45 @@ pub struct Load {
 
 /// Watches for `period`: the machine, and the trees of processes with these roots.
 pub fn watch(period: Duration, roots: &[u32]) -> Load {
+    let bystanders = bystanders();
     let start = Instant::now();
     let idle = idle_time();
     let before: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
+    let others: Vec<Duration> = bystanders.iter().map(|pid| process_time(*pid)).collect();
     thread::sleep(period);
     let after: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
+    let others = bystanders.iter().zip(others);
+    let others: Duration =
+        others.map(|(pid, before)| process_time(*pid).saturating_sub(before)).sum();
     let idle = idle_time().saturating_sub(idle);
     let elapsed = start.elapsed();
     let processors = thread::available_parallelism().map_or(1, usize::from) as f64;
     let a_second = |time: Duration| time.as_secs_f64() * 1e3 / elapsed.as_secs_f64();
     let trees = before.iter().zip(after).map(|(before, after)| after.saturating_sub(*before));
-    Load { machine: processors * 1e3 - a_second(idle), trees: trees.map(a_second).collect() }
+    let machine = processors * 1e3 - a_second(idle + others);
+    Load { machine, trees: trees.map(a_second).collect() }
+}
+
+/// Programs that ran before this one began, and the kernel's thread that looks after the memory of
+/// a virtual machine. Its other threads may work for a laboratory.
+fn bystanders() -> Vec<u32> {
+    let own = born(std::process::id()).unwrap_or_default();
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_bystander = |pid: &u32| {
+        let is_kernel = fs::read_link(format!("/proc/{pid}/exe")).is_err();
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        born(*pid).is_some_and(|it| it < own) && (!is_kernel || name.starts_with("kdamond"))
+    };
+    all.filter(is_bystander).collect()
+}
+
+/// When a process began, in ticks since the machine did (proc(5), `starttime`).
+fn born(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Its name may have spaces and parentheses in it.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(19)?.parse().ok()
 }
 
 /// Resident memory of a process and all that it started, in millions of bytes.
@@ -72,8 +101,11 @@ fn idle_ticks(stat: &str) -> Option<u64> {
 }
 
 fn tree_time(root: u32) -> Duration {
-    let tasks = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-    let threads = tree(root).into_iter().flat_map(tasks).flatten();
+    tree(root).into_iter().map(process_time).sum()
+}
+
+fn process_time(pid: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     threads.map(|thread| thread_time(&thread.path())).sum()
 }
 
@@ -103,6 +135,16 @@ pub fn tree(root: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bystander_is_older_and_no_thread_of_the_kernel() {
+        let own = std::process::id();
+        assert!(born(own).is_some());
+        let bystanders = bystanders();
+        assert!(!bystanders.contains(&own) && !bystanders.contains(&2), "{bystanders:?}");
+        let parent = nix::unistd::getppid().as_raw().cast_unsigned();
+        assert!(bystanders.contains(&parent), "{bystanders:?}");
+    }
 
     #[test]
     fn idleness_is_idle_waiting_and_stolen() {

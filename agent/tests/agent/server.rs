@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -138,8 +139,10 @@ pub(crate) enum Verdict {
 }
 
 impl Held {
+    /// To an agent that has gone meanwhile nothing is said; what is expected of it does not come.
     pub(crate) fn say(&self, message: ToAgent) {
-        self.say.try_send(Ok(v1::ServerMessage { message: Some(message) })).unwrap();
+        let said = self.say.try_send(Ok(v1::ServerMessage { message: Some(message) }));
+        assert!(!matches!(said, Err(TrySendError::Full(_))), "the agent takes nothing");
     }
 
     /// The next message that `wanted` picks; the ones before it are dropped.
