@@ -18,6 +18,7 @@ pub mod record;
 pub mod scene;
 pub mod sender;
 pub mod setup;
+pub mod standstill;
 pub mod statistics;
 pub mod table;
 pub mod wire;

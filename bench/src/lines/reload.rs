@@ -12,6 +12,7 @@ use vipfleet_tests::wait;
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
 use crate::scene::{Pair, write_file};
 use crate::setup::{Role, Setup};
+use crate::standstill::StandstillWatch;
 use crate::wire::{claimed, longest_gap};
 
 const ADDED: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 99);
@@ -39,6 +40,13 @@ impl Line for Reload {
                 Target::Every(120.0),
             ),
             row("R1 false", "the same: false takeovers", Unit::Count, "0", Target::Every(0.0)),
+            row(
+                "R1 machine",
+                "the same: longest time that the machine itself stood still",
+                Unit::Milliseconds,
+                "",
+                Target::Open,
+            ),
         ]
     }
 
@@ -56,14 +64,17 @@ impl Line for Reload {
         }
         let adverts = AdvertWatch::start(lab.host("client"), ADDED);
         thread::sleep(setup.interval * 2 + turn.phase(setup.interval));
+        let standstill = StandstillWatch::start();
         let changed = Instant::now();
         pair.reload();
         let held = || kernel::holds(lab.host("n1"), ADDED);
         wait::until("the added VIP", wait::GENEROUS, held, |held| *held);
         thread::sleep(AFTERMATH);
+        let standstill = milliseconds(standstill.finish());
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
         Readings::one("R1", milliseconds(longest_gap(&heard, master, changed)))
             .with("R1 false", claimed(&heard, backup).len() as f64)
+            .with("R1 machine", standstill)
     }
 }

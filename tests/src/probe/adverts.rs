@@ -120,13 +120,11 @@ fn filter(socket: &Socket, protocol_at: u32) -> io::Result<()> {
 }
 
 fn listen(socket: &Socket, is_ipv4: bool, heard: &Mutex<Vec<Advert>>, stop: &AtomicBool) {
-    let (wall, start) = (SystemTime::now(), Instant::now());
-    let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
         match receive(socket, &mut buffer) {
             Ok((length, stamp)) => {
-                let at = start + stamp.saturating_sub(since);
+                let at = instant(SystemTime::UNIX_EPOCH + stamp);
                 let advert = read(&buffer[..length], is_ipv4);
                 let advert = advert.map(|(source, version, router_id, priority)| Advert {
                     at,
@@ -141,6 +139,19 @@ fn listen(socket: &Socket, is_ipv4: bool, heard: &Mutex<Vec<Advert>>, stop: &Ato
             // The host is being taken down.
             Err(Errno::ENETDOWN) => {}
             Err(error) => panic!("read adverts: {error}"),
+        }
+    }
+}
+
+/// A time of day on the clock that nobody sets, by how long ago it was: the time of day may have
+/// been set since the listener began.
+fn instant(stamp: SystemTime) -> Instant {
+    const AT_ONCE: Duration = Duration::from_micros(20);
+    loop {
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        if now.elapsed() <= AT_ONCE {
+            let age = wall.duration_since(stamp).unwrap_or_default();
+            return now.checked_sub(age).unwrap_or(now);
         }
     }
 }
