@@ -1,6 +1,6 @@
-//! Whether the machine itself stood still, as a virtual one does while its host does something else:
-//! then nothing on it was on time, whoever is measured. A thread on each processor, before all
-//! others, sleeps and looks how late it woke.
+//! Whether the machine itself stood still, as a virtual one does while its host does something
+//! else: then nothing on it was on time, whoever is measured. A thread on each processor, before
+//! all others, sleeps and looks how late it woke.
 
 use std::mem;
 use std::sync::Arc;
