@@ -15,16 +15,6 @@ fn expect(of: &[(&str, bool)]) -> Vec<(String, bool)> {
     of.iter().map(|(node, done)| ((*node).to_owned(), *done)).collect()
 }
 
-/// A pair whose members are connected and show what they should.
-fn converged() -> Fleet {
-    let mut fleet = Fleet::pair();
-    for (node, session) in [("lb1", 1), ("lb2", 2)] {
-        fleet.connect(node, session);
-        fleet.observe(node, session);
-    }
-    fleet
-}
-
 #[test]
 fn every_member_has_to_show_it() {
     let mut fleet = converged();

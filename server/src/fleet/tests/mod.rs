@@ -143,6 +143,16 @@ impl Fleet {
     }
 }
 
+/// A pair whose members are connected and show what they should.
+fn converged() -> Fleet {
+    let mut fleet = Fleet::pair();
+    for (node, session) in [("lb1", 1), ("lb2", 2)] {
+        fleet.connect(node, session);
+        fleet.observe(node, session);
+    }
+    fleet
+}
+
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }

@@ -30,7 +30,7 @@ fn serving(text: &str) -> NodeReport {
 
 #[test]
 fn an_instance_is_new_until_somebody_serves_it() {
-    let mut fleet = running();
+    let mut fleet = converged();
     assert_eq!([new(&fleet, "lb1"), new(&fleet, "lb2")], [["VI_1"], ["VI_1"]]);
     fleet.put(other("VI_2", 52, "192.0.2.101", &["lb1"]));
     assert_eq!([new(&fleet, "lb1"), new(&fleet, "lb2")], [vec!["VI_1", "VI_2"], vec!["VI_1"]]);
@@ -58,19 +58,9 @@ fn nothing_is_new_to_a_server_that_starts() {
     assert_eq!(new(&fleet, "lb1"), Vec::<String>::new());
 }
 
-/// `VI_1` runs on both nodes.
-fn running() -> Fleet {
-    let mut fleet = Fleet::pair();
-    for (node, session) in [("lb1", 1), ("lb2", 2)] {
-        fleet.connect(node, session);
-        fleet.observe(node, session);
-    }
-    fleet
-}
-
 #[test]
 fn members_are_told_as_long_as_one_of_them_reports_it() {
-    let mut fleet = running();
+    let mut fleet = converged();
     fleet.put(other("VI_2", 52, "192.0.2.101", &["lb1", "lb3"]));
     fleet.delete("VI_1");
     assert_eq!([told(&fleet, "lb1"), told(&fleet, "lb2")], [["VI_1"], ["VI_1"]]);
@@ -89,12 +79,12 @@ fn nobody_is_told_where_another_takes_up_its_address_or_its_virtual_router() {
         other("VI_2", 52, "192.0.2.100", &["lb3"]),
         other("VI_2", 51, "192.0.2.101", &["lb2", "lb3"]),
     ] {
-        let mut fleet = running();
+        let mut fleet = converged();
         fleet.put(successor.clone());
         fleet.delete("VI_1");
         assert_eq!(told(&fleet, "lb1"), Vec::<String>::new(), "{successor:?}");
     }
-    let mut fleet = running();
+    let mut fleet = converged();
     fleet.put(other("VI_2", 51, "192.0.2.101", &["lb3"]));
     fleet.delete("VI_1");
     assert_eq!(told(&fleet, "lb1"), ["VI_1"], "one VRID on other nodes is another router");
@@ -102,7 +92,7 @@ fn nobody_is_told_where_another_takes_up_its_address_or_its_virtual_router() {
 
 #[test]
 fn nobody_is_told_of_what_is_defined_again() {
-    let mut fleet = running();
+    let mut fleet = converged();
     fleet.delete("VI_1");
     fleet.put(instance("VI_1", &["lb1"]));
     assert_eq!([told(&fleet, "lb1"), told(&fleet, "lb2")], [Vec::<String>::new(), vec![]]);
