@@ -5,7 +5,7 @@
 //! bystanders take is taken away as well: it comes and goes, and hides what a backup costs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -111,9 +111,24 @@ fn process_time(pid: u32) -> Duration {
 
 /// The time of one thread, exactly, by its directory in /proc; zero when it is gone.
 pub fn thread_time(directory: &Path) -> Duration {
+    schedstat(directory, 0)
+}
+
+/// How long the threads of this name in a tree of processes have waited for a processor.
+pub fn waited(root: u32, name: &str) -> Duration {
+    let of = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let threads = tree(root).into_iter().flat_map(of).map(|thread| thread.path());
+    let is_named = |thread: &PathBuf| {
+        fs::read_to_string(thread.join("comm")).is_ok_and(|comm| comm.trim() == name)
+    };
+    threads.filter(is_named).map(|thread| schedstat(&thread, 1)).sum()
+}
+
+/// Time that a thread ran (0) or waited to run (1): /proc/PID/task/TID/schedstat, in nanoseconds.
+fn schedstat(directory: &Path, field: usize) -> Duration {
     let text = fs::read_to_string(directory.join("schedstat")).unwrap_or_default();
-    let first = text.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok());
-    first.map(Duration::from_nanos).unwrap_or_default()
+    let nanoseconds = text.split(' ').nth(field).and_then(|it| it.parse().ok());
+    nanoseconds.map(Duration::from_nanos).unwrap_or_default()
 }
 
 /// A process and all that it started and that has not been left behind, itself first.
@@ -164,6 +179,7 @@ mod tests {
             assert!(start.elapsed() < Duration::from_secs(30), "20 ms of work were not seen");
         }
         assert!(resident(us) > 0.5);
+        assert!(waited(us, "no such thread").is_zero());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
+use vipfleet_tests::lab::make_room_for;
+
 use crate::line::{Effort, Line, Readings, Subject, Turn};
 use crate::machine::{Machine, load_average};
 use crate::record::{Record, Run};
@@ -27,6 +29,7 @@ pub fn conduct(
     let waiting = &Mutex::new(order.into_iter().enumerate());
     let (ended, ends) = mpsc::channel();
     let mut made = Vec::new();
+    make_room_for(line.abreast());
     thread::scope(|scope| {
         for ended in vec![ended; line.abreast()] {
             scope.spawn(move || {

@@ -21,9 +21,9 @@ soaks take ten minutes each and are measured only by name: `make bench ONLY=SOAK
 The laboratory is a bridge without spanning tree and network namespaces on one machine: hosts `n1`
 (priority 100) and `n2` (80), a client, interface `ens33`, 192.168.248.0/24. keepalived is Debian's,
 without detailed logging; ours is the release build. Both take turns in one run, and a figure is
-minimum / median / maximum of its runs. Where only waiting and echoes count (F4, F5, F8 to F10)
-three runs are made at once, each in a laboratory of its own. Absolute times drift from machine to
-machine: **compare the ratios**, ours to keepalived's (where it has no such thing, to the
+minimum / median / maximum of its runs. Where only waiting and echoes count (F1, F2, F4 to F10)
+up to seven runs are made at once, each in a laboratory of its own. Absolute times drift from
+machine to machine: **compare the ratios**, ours to keepalived's (where it has no such thing, to the
 yardstick's).
 
 Clients send an ICMP echo each millisecond; a gap is a run of unanswered ones. F1 to F3 count from

@@ -44,6 +44,9 @@ impl fmt::Display for Effort {
     }
 }
 
+/// How many runs are made at once that mostly wait, each in a laboratory of its own.
+pub const ABREAST: usize = 7;
+
 /// Which of the runs of one subject this is.
 #[derive(Debug, Clone, Copy)]
 pub struct Turn {
@@ -176,8 +179,8 @@ pub trait Line: fmt::Debug + Sync {
     /// How often each does it.
     fn runs(&self, subject: Subject, effort: Effort) -> usize;
 
-    /// How many of these runs may be made at once, each in a laboratory of its own: more than one
-    /// where they mostly wait, and what is counted does not depend on a millisecond.
+    /// How many of these runs may be made at once: [`ABREAST`] where they mostly wait, and what is
+    /// counted does not depend on a millisecond.
     fn abreast(&self) -> usize {
         1
     }

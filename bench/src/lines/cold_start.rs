@@ -30,7 +30,7 @@ impl Line for ColdStart {
     }
 
     fn runs(&self, subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, if subject == Subject::Ours { 5 } else { 3 })
+        effort.pick(1, if subject == Subject::Ours { 5 } else { 2 })
     }
 
     fn run(&self, subject: Subject, _turn: Turn) -> Readings {

@@ -7,7 +7,7 @@ use vipfleet_tests::kernel;
 use vipfleet_tests::wait;
 
 use crate::clients::{Beside, Clients};
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
+use crate::line::{ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
 use crate::scene::{Pair, laboratory, settling};
 use crate::setup::{Family, Setup};
 
@@ -69,7 +69,7 @@ impl Line for Graceful {
     }
 
     fn abreast(&self) -> usize {
-        3
+        ABREAST
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -49,7 +49,7 @@ impl Line for Many {
     }
 
     fn runs(&self, _subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, 5)
+        effort.pick(1, if self.row.target == Target::Open { 2 } else { 5 })
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

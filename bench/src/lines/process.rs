@@ -10,7 +10,9 @@ use vipfleet_tests::kernel::{AddressWatch, Change};
 use vipfleet_tests::lab::Lab;
 use vipfleet_tests::wait;
 
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
+use crate::line::{
+    ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds,
+};
 use crate::scene::Pair;
 use crate::setup::{Setup, Tracking};
 
@@ -45,6 +47,10 @@ impl Line for Process {
 
     fn runs(&self, _subject: Subject, effort: Effort) -> usize {
         effort.pick(1, 4)
+    }
+
+    fn abreast(&self) -> usize {
+        ABREAST
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -9,6 +9,7 @@ use vipfleet_tests::lab::Lab;
 use vipfleet_tests::probe::AdvertWatch;
 use vipfleet_tests::wait;
 
+use crate::accounts::waited;
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
 use crate::scene::{Pair, write_file};
 use crate::setup::{Role, Setup};
@@ -47,11 +48,18 @@ impl Line for Reload {
                 "",
                 Target::Open,
             ),
+            row(
+                "R1 waited",
+                "the same: time in all that the master's VRRP thread waited for a processor",
+                Unit::Milliseconds,
+                "",
+                Target::Open,
+            ),
         ]
     }
 
     fn runs(&self, subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, if subject == Subject::Ours { 10 } else { 3 })
+        effort.pick(1, if subject == Subject::Ours { 10 } else { 2 })
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
@@ -64,6 +72,9 @@ impl Line for Reload {
         }
         let adverts = AdvertWatch::start(lab.host("client"), ADDED);
         thread::sleep(setup.interval * 2 + turn.phase(setup.interval));
+        let [master, _] = pair.processes().map(|it| it.pid());
+        let speaker = if subject == Subject::Ours { "vrrp" } else { "keepalived" };
+        let before = waited(master, speaker);
         let standstill = StandstillWatch::start();
         let changed = Instant::now();
         pair.reload();
@@ -71,10 +82,12 @@ impl Line for Reload {
         wait::until("the added VIP", wait::GENEROUS, held, |held| *held);
         thread::sleep(AFTERMATH);
         let standstill = milliseconds(standstill.finish());
+        let waited = waited(master, speaker).saturating_sub(before);
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
         Readings::one("R1", milliseconds(longest_gap(&heard, master, changed)))
             .with("R1 false", claimed(&heard, backup).len() as f64)
             .with("R1 machine", standstill)
+            .with("R1 waited", milliseconds(waited))
     }
 }

@@ -12,7 +12,7 @@ use vipfleet_tests::probe::{AdvertWatch, Neighbour, Pinger};
 use vipfleet_tests::wait;
 
 use crate::accounts::tree;
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
+use crate::line::{ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
 use crate::scene::{Router, settling, wait_for_all};
 use crate::setup::{Role, Setup};
 use crate::wire::takeovers;
@@ -89,7 +89,7 @@ impl Line for Restart {
     }
 
     fn abreast(&self) -> usize {
-        3
+        ABREAST
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -9,7 +9,9 @@ use vipfleet_tests::probe::{Advert, AdvertWatch, Gap};
 use vipfleet_tests::wait;
 
 use crate::clients::{Beside, Clients};
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
+use crate::line::{
+    ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds,
+};
 use crate::scene::{Pair, laboratory, settling};
 use crate::setup::{Family, Role, Setup};
 
@@ -85,6 +87,11 @@ impl Line for Silent {
             Family::Four => effort.pick(1, 5),
             Family::Six => effort.pick(1, 3),
         }
+    }
+
+    fn abreast(&self) -> usize {
+        // Of three intervals of 10 ms each millisecond counts.
+        if self.setup.interval < Duration::from_millis(100) { 1 } else { ABREAST }
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

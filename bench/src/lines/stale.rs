@@ -12,7 +12,9 @@ use vipfleet_tests::kernel::{AddressWatch, Change};
 use vipfleet_tests::lab::Lab;
 
 use crate::accounts::tree;
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
+use crate::line::{
+    ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds,
+};
 use crate::scene::{Pair, settling};
 use crate::setup::Setup;
 
@@ -101,12 +103,12 @@ impl Line for Stale {
         vec![self.row.clone(), Row { id: self.overlap, work, unit, limit: "", target }]
     }
 
-    fn runs(&self, _subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, 2)
+    fn runs(&self, subject: Subject, effort: Effort) -> usize {
+        effort.pick(1, if subject == Subject::Ours { 10 } else { 2 })
     }
 
     fn abreast(&self) -> usize {
-        3
+        ABREAST
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

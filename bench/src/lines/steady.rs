@@ -12,13 +12,20 @@ use crate::scene::{Router, wait_for_all};
 use crate::sender::Sender;
 use crate::setup::{Role, Setup};
 
+/// After the laboratory before: the kernel takes its namespaces apart when nobody asks any more.
+const TIDYING: Duration = Duration::from_secs(4);
 /// Past the second announcement of a new master, 5 s after the first.
 const SETTLING: Duration = Duration::from_secs(7);
+/// A backup announces nothing.
+const LISTENING: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 struct Steady {
     rows: [Row; 4],
     setup: Setup,
+    /// How long each state is watched. Idleness is counted in hundredths of a second: the less
+    /// there is to see, the longer.
+    period: Duration,
 }
 
 pub(super) fn lines() -> Vec<Box<dyn Line>> {
@@ -35,6 +42,7 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
                 row("S2 own", "250 backups at 100 ms: the processes alone", "", None),
             ],
             setup: Setup::many(1, Duration::from_millis(100)),
+            period: Duration::from_secs(8),
         },
         Steady {
             rows: [
@@ -44,6 +52,7 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
                 row("S3 backup own", "250 backups at 1 s: the processes alone", "", None),
             ],
             setup: Setup::many(1, Duration::from_secs(1)),
+            period: Duration::from_secs(10),
         },
     ];
     lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
@@ -63,8 +72,9 @@ impl Line for Steady {
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
-        let period = turn.effort.pick(Duration::from_secs(4), Duration::from_secs(10));
+        let period = turn.effort.pick(Duration::from_secs(4), self.period);
         let lab = Lab::pair();
+        thread::sleep(TIDYING);
         let idle = watch(period, &[]);
         if subject == Subject::Yardstick {
             return self.floor(&lab, &idle, period);
@@ -74,7 +84,7 @@ impl Line for Steady {
         thread::sleep(SETTLING);
         let alone = watch(period, &[first.process().pid()]);
         let mut second = Router::start(&lab, subject, &self.setup, Role::Lower);
-        thread::sleep(SETTLING);
+        thread::sleep(LISTENING);
         let both = watch(period, &[second.process().pid()]);
         let [master, backup, own_master, own_backup] = &self.rows;
         let readings =

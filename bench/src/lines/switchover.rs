@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use vipfleet_tests::lab::Lab;
 use vipfleet_tests::probe::{Neighbour, Pinger};
 
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
+use crate::line::{
+    ABREAST, Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds,
+};
 use crate::scene::{Pair, settling, wait_for_all};
 use crate::setup::Setup;
 
@@ -49,7 +51,7 @@ impl Line for Switchover {
     }
 
     fn abreast(&self) -> usize {
-        3
+        ABREAST
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 pub use self::host::{Host, INTERFACE};
 use self::slot::Slot;
+pub use self::slot::make_room_for;
 use crate::wait;
 
 const PREFIX_LENGTH: u8 = 24;

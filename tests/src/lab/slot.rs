@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +18,15 @@ thread_local! {
 
 /// Laboratories at a time for each processor: what runs in them mostly waits for timers.
 const PLACES: usize = 2;
+
+/// How many this process wants at a time at least.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets this process have so many laboratories at a time, where that is more than tests have that
+/// share the machine.
+pub fn make_room_for(laboratories: usize) {
+    WANTED.store(laboratories, Ordering::Relaxed);
+}
 
 /// Held for as long as a laboratory stands.
 #[derive(Debug)]
@@ -33,6 +43,7 @@ impl Slot {
     pub(super) fn wait() -> Self {
         assert!(!HELD.get(), "one laboratory a test: drop the first one before building another");
         let places = PLACES * thread::available_parallelism().map_or(1, usize::from);
+        let places = places.max(WANTED.load(Ordering::Relaxed));
         loop {
             for place in 0..places {
                 if let Some(lock) = try_place(place) {
