@@ -4,6 +4,7 @@ mod awakening;
 mod cold_start;
 mod continuity;
 mod custody;
+mod deletion;
 mod duel;
 mod election;
 mod group;
@@ -128,6 +129,9 @@ impl Referee {
         ];
         if plan.is_lossless() {
             checkers.push(Box::new(reach::Reach::new(plan, world)));
+        }
+        if deletion::applies_to(plan) {
+            checkers.push(Box::new(deletion::Deletion));
         }
         if plan.is_planned() {
             checkers.push(Box::new(continuity::Continuity::new(world)));

@@ -12,6 +12,8 @@ use vipfleet_vrrp::{
 /// One instance. `priorities` says by host who is a member, and at which base priority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
+    /// Whether it is defined at all: an instance comes and goes with all its members.
+    pub exists: bool,
     pub vrid: u8,
     pub version: Version,
     pub family: Family,
@@ -38,7 +40,13 @@ pub struct Definition {
 
 impl Definition {
     pub fn is_member(&self, host: usize) -> bool {
-        self.priorities.get(host).copied().flatten().is_some()
+        self.exists && self.priorities.get(host).copied().flatten().is_some()
+    }
+
+    /// Whether another member ranks higher than `host` at an effective priority of `ours`.
+    pub fn is_outranked(&self, host: usize, ours: u8) -> bool {
+        let others = (0..self.priorities.len()).filter(|of| *of != host && self.is_member(*of));
+        others.into_iter().any(|of| (self.base(of), of) > (ours, host))
     }
 
     /// The base priority of a member; 1 for anybody else.

@@ -178,8 +178,8 @@ impl Host {
     fn obey(&mut self, now: Time, order: Order) {
         match order {
             Order::Refresh(instance) => self.refresh(now, instance),
-            Order::Bring(_) if self.stopping => {}
-            Order::Bring(instance) => self.bring(now, instance),
+            Order::Bring { .. } if self.stopping => {}
+            Order::Bring { instance, is_new } => self.bring(now, instance, is_new),
             Order::Stop => {
                 self.stopping = true;
                 for instance in 0..self.seats.len() {
@@ -189,18 +189,21 @@ impl Host {
         }
     }
 
-    fn bring(&mut self, now: Time, instance: usize) {
+    fn bring(&mut self, now: Time, instance: usize, is_new: bool) {
         let seat = &mut self.seats[instance];
         let definition = seat.definition.clone();
         if seat.drained || !definition.is_member(self.index) {
-            return self.leave(now, instance, ResignReason::Removed);
+            let is_deleted = !definition.exists && self.mutation != Mutation::DeletionNotTold;
+            let reason = if is_deleted { ResignReason::Deleted } else { ResignReason::Removed };
+            return self.leave(now, instance, reason);
         }
         if seat.daemon.is_none() {
-            return self.start(now, instance, Input::Start);
+            return self.start(now, instance, if is_new { Input::Introduce } else { Input::Start });
         }
         let returning = std::mem::take(&mut seat.leaving);
         // Said first: what it does at once, it does by the new definition.
-        self.effects.push(Effect::Runs { instance, definition: definition.clone() });
+        let runs = Effect::Runs { instance, definition: definition.clone(), introduced: false };
+        self.effects.push(runs);
         if self.mutation != Mutation::RedefinitionIgnored {
             let config = self.config(instance, &definition);
             self.tell(now, instance, Input::Reconfigure(Box::new(config)));
@@ -227,10 +230,12 @@ impl Host {
         );
         self.seats[instance].daemon = Some(daemon);
         let primary = Some(primary);
-        self.effects.push(Effect::Runs { instance, definition });
+        let introduced = matches!(input, Input::Introduce);
+        self.effects.push(Effect::Runs { instance, definition, introduced });
         self.refresh(now, instance);
         self.tell(now, instance, Input::PrimaryAddress(primary));
-        self.tell(now, instance, input);
+        let is_told = self.mutation != Mutation::CreationNotTold;
+        self.tell(now, instance, if introduced && !is_told { Input::Start } else { input });
     }
 
     fn config(&self, instance: usize, definition: &Definition) -> Config {

@@ -33,6 +33,10 @@ pub enum Mutation {
     PrioritiesReversed,
     /// One router of a sync group that gives way does not take the others along.
     GroupNotFollowed,
+    /// Nobody is told that an instance is new, and others may not have it yet.
+    CreationNotTold,
+    /// Nobody is told that an instance is nowhere any more.
+    DeletionNotTold,
     /// One host's loop wakes for packets only, never for a deadline.
     DeadlinesForgotten,
 }

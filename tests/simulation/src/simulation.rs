@@ -60,6 +60,7 @@ enum Event {
         instance: usize,
         generation: u64,
         definition: Rc<Definition>,
+        is_new: bool,
     },
 }
 
@@ -94,6 +95,8 @@ pub(crate) struct Simulation<'p> {
     wakes: Vec<Option<Time>>,
     /// How often each instance was redefined.
     generations: Vec<u64>,
+    /// Instances that were created and have had no MASTER since.
+    unserved: Vec<bool>,
     /// What the kernel side of a host that stands still will do when it moves again.
     deferred: Vec<Vec<(usize, KernelEvent)>>,
     /// How often each host's agent started.
@@ -152,6 +155,7 @@ impl<'p> Simulation<'p> {
             referee: Referee::new(plan, &world),
             wakes: vec![None; hosts.len()],
             generations: vec![0; plan.instances.len()],
+            unserved: vec![false; plan.instances.len()],
             deferred: vec![Vec::new(); hosts.len()],
             boots: vec![0; hosts.len()],
             restarts: vec![false; hosts.len()],
@@ -229,12 +233,12 @@ impl<'p> Simulation<'p> {
             Event::Begins(number) => self.step_begins(number),
             Event::Ends(number) => self.step_ends(number),
             Event::Quiet => self.set_weather(self.usual_weather()),
-            Event::Reaches { host, instance, generation, definition } => {
+            Event::Reaches { host, instance, generation, definition, is_new } => {
                 let seat = &mut self.hosts[host].seats[instance];
                 // An agent refuses what is older than what it has.
                 if seat.generation < generation {
                     (seat.generation, seat.definition) = (generation, definition);
-                    self.order(host, Order::Bring(instance));
+                    self.order(host, Order::Bring { instance, is_new });
                 }
             }
         }

@@ -55,9 +55,10 @@ impl Trace {
                 (*instance, format!("discards an advert of {source}: {}", why.name()))
             }
             Effect::Warn { instance, warning } => (*instance, format!("warns: {warning}")),
-            Effect::Runs { instance, definition } => {
+            Effect::Runs { instance, definition, introduced } => {
                 let base = definition.base(host);
-                (*instance, format!("runs it at base priority {base}"))
+                let new = if *introduced { "is introduced to it, and " } else { "" };
+                (*instance, format!("{new}runs it at base priority {base}"))
             }
             Effect::Healthy { instance, health } => {
                 let (fit, weight) = (health.faults.is_empty(), health.weight);

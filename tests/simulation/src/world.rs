@@ -8,6 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 use vipfleet_vrrp::{Custody, Standing, StateName, Time};
 
+/// Everybody knows of a new instance by then.
+const ROLLOUT: Duration = Duration::from_millis(1500);
+
 /// What a host is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -43,6 +46,8 @@ pub struct HostView {
 pub struct SeatView {
     /// What its router runs; `None` while there is no router.
     pub definition: Option<Rc<Definition>>,
+    /// When it was last told what to run.
+    pub told: Time,
     pub state: StateName,
     pub since: Time,
     /// Since when it was in the state before.
@@ -62,6 +67,11 @@ pub struct SeatView {
     pub priority_since: Time,
     /// It carries on for a former incarnation, and is taken at its word until checks speak.
     pub presumed: bool,
+    /// It is about to begin as one of a new instance.
+    pub introduced: bool,
+    /// It did, and listens longer since another member ranks higher. A startup delay was longer by
+    /// it, and is over.
+    pub patient: bool,
 }
 
 impl SeatView {
@@ -110,6 +120,8 @@ pub struct World {
     pub definitions: Vec<Rc<Definition>>,
     /// When an instance was last redefined.
     pub redefined: Vec<Option<Time>>,
+    /// When one that was deleted was defined again.
+    pub created: Vec<Option<Time>>,
     /// The longest an advert takes from one loop to another.
     pub reaction: Duration,
     /// The longest from a wish to the kernel's deed.
@@ -121,6 +133,7 @@ impl World {
     pub(crate) fn new(plan: &Plan, networks: Vec<Network>) -> Self {
         let seat = SeatView {
             definition: None,
+            told: Time::ZERO,
             state: StateName::Init,
             since: Time::ZERO,
             former_since: Time::ZERO,
@@ -134,6 +147,8 @@ impl World {
             recovered: None,
             priority_since: Time::ZERO,
             presumed: false,
+            introduced: false,
+            patient: false,
         };
         let host = |program: &Program| HostView {
             program: *program,
@@ -158,10 +173,28 @@ impl World {
             client: vec![None; plan.instances.len()],
             definitions: plan.instances.iter().cloned().map(Rc::new).collect(),
             redefined: vec![None; plan.instances.len()],
+            created: vec![None; plan.instances.len()],
             reaction: plan.longest_delay() + plan.longest_lateness() * 2,
             netlink: plan.longest_netlink() + plan.longest_lateness(),
             lossless: plan.is_lossless(),
         }
+    }
+
+    /// An instance is defined again. Where all have long let go of it, nobody was ever MASTER.
+    pub(crate) fn begin_anew(&mut self, instance: usize) {
+        self.created[instance] = Some(self.now);
+        let (now, reaction) = (self.now, self.reaction);
+        let has_left =
+            |seat: &SeatView| seat.definition.is_none() && now.since(seat.since) > reaction;
+        let mut seats: Vec<_> = self.seats.iter_mut().map(|host| &mut host[instance]).collect();
+        if seats.iter().all(|seat| has_left(seat)) {
+            seats.iter_mut().for_each(|seat| seat.elected = 0);
+        }
+    }
+
+    /// Whether it was defined again so lately that not everybody may know.
+    pub fn is_new(&self, instance: usize) -> bool {
+        self.created[instance].is_some_and(|at| self.now.since(at) < ROLLOUT)
     }
 
     pub fn instances(&self) -> usize {

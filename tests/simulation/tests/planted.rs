@@ -93,6 +93,16 @@ fn false_masters_at_a_cold_start_are_seen() {
 }
 
 #[test]
+fn members_of_a_new_instance_that_do_not_wait_for_the_highest_are_seen() {
+    assert_caught(Mutation::CreationNotTold, "cold start");
+}
+
+#[test]
+fn a_deleted_instance_that_somebody_is_asked_to_take_over_is_seen() {
+    assert_caught(Mutation::DeletionNotTold, "deletion");
+}
+
+#[test]
 fn a_group_whose_members_do_not_follow_is_seen() {
     assert_caught(Mutation::GroupNotFollowed, "group");
 }

@@ -1,14 +1,17 @@
 //! Where no MASTER was ever heard, the RFC's skew alone decides: whoever listens as long and has
 //! the shorter skew comes first, and the others hear it in time. A cold start in any order makes no
-//! false MASTER, as far as the skews differ by more than chance.
+//! false MASTER, as far as the skews differ by more than chance. Of an instance that is new to the
+//! fleet, the member that ranks highest may begin a second later than the others.
 
 use super::{Checker, Happening};
-use crate::world::World;
+use crate::world::{SeatView, World};
 use std::time::Duration;
 use vipfleet_vrrp::{Reason, StateName, Time};
 
 /// Skews this close may be decided by chance.
 const TOO_CLOSE: Duration = Duration::from_millis(2);
+/// How much longer a member listens that another outranks, when the instance is new.
+const INTRODUCTION: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct ColdStart;
@@ -38,7 +41,7 @@ impl Checker for ColdStart {
     }
 }
 
-/// Whether `other` has listened as long as `host`, undisturbed, and waits less.
+/// Whether `other` has listened, undisturbed, for so long that it is through before `host`.
 fn comes_first(world: &World, other: usize, host: usize, instance: usize) -> bool {
     let (ours, theirs) = (world.seat(host, instance), world.seat(other, instance));
     let since = ours.former_since;
@@ -51,12 +54,22 @@ fn comes_first(world: &World, other: usize, host: usize, instance: usize) -> boo
         return false;
     };
     let skew = |of: usize| definition.skew(world.seat(of, instance).priority(of));
-    listens <= since
-        && definition == same
+    let margin = TOO_CLOSE + world.reaction * 2;
+    let is_through_first = if world.is_grouped(instance) {
+        // Routers of a group ask each other, and again after an interval.
+        !theirs.patient && listens <= since && skew(other) + margin < skew(host)
+    } else {
+        let patience = |seat: &SeatView| match seat.patient {
+            true => INTRODUCTION,
+            false => Duration::ZERO,
+        };
+        listens + patience(theirs) + skew(other) + margin < since + patience(ours) + skew(host)
+    };
+    definition == same
         && is_undisturbed(world, host, instance, since)
         && is_undisturbed(world, other, instance, listens)
         && nobody_was(world, &[host, other], instance)
-        && skew(other) + TOO_CLOSE + world.reaction * 2 < skew(host)
+        && is_through_first
 }
 
 fn is_undisturbed(world: &World, host: usize, instance: usize, since: Time) -> bool {
@@ -66,6 +79,7 @@ fn is_undisturbed(world: &World, host: usize, instance: usize, since: Time) -> b
         && view.since <= since
         && !redefined
         && world.seat(host, instance).priority_since <= since
+        && world.seat(host, instance).told <= since
 }
 
 /// Whether no other was ever MASTER: whoever heard one waits on other grounds.

@@ -24,9 +24,14 @@ impl Checker for Continuity {
         "continuity"
     }
 
-    fn see(&mut self, _: &World, happening: &Happening<'_>) -> Result<(), String> {
+    fn see(&mut self, world: &World, happening: &Happening<'_>) -> Result<(), String> {
         if let Happening::Client { instance } = happening {
             self.began[*instance] = true;
+        }
+        // What is deleted is served no more; whoever serves it when it is new again may be told of
+        // the deletion yet.
+        for (instance, began) in self.began.iter_mut().enumerate() {
+            *began &= world.definitions[instance].exists && !world.is_new(instance);
         }
         Ok(())
     }

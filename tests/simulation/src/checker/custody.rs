@@ -56,6 +56,9 @@ impl Checker for Custodians {
                     .get_or_insert(Holding { since: world.now, resigned });
                 // The promise is counted from when it began to apply.
                 let since = holding.since.max(seat.custody_since).max(world.hosts[host].since);
+                // Who leaves or fails while it gives way asks the kernel once more.
+                let again = matches!(seat.state, StateName::Init | StateName::Fault);
+                let since = if again { since.max(seat.since) } else { since };
                 let Some(bound) = patience(world, host, instance, holding) else { continue };
                 if next.since(since) > bound {
                     return Err(format!(

@@ -6,6 +6,9 @@ use crate::world::World;
 use std::time::Duration;
 use vipfleet_vrrp::{StateName, Time};
 
+/// How much longer a member listens that another outranks, when the instance is new.
+const INTRODUCTION: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(super) struct Vacancy {
     /// Since when a candidate waits in vain, by instance and host, and for how long it may: the
@@ -37,7 +40,7 @@ impl Checker for Vacancy {
                     *slot = None;
                     continue;
                 }
-                let now = patience(world, instance);
+                let now = patience(world, host, instance);
                 let (since, bound) = slot.get_or_insert((world.now, now));
                 *bound = (*bound).max(now);
                 let bound = *bound;
@@ -70,10 +73,13 @@ fn waits_in_vain(world: &World, host: usize, instance: usize) -> bool {
         })
 }
 
-fn patience(world: &World, instance: usize) -> Duration {
+fn patience(world: &World, host: usize, instance: usize) -> Duration {
     let definition = &world.definitions[instance];
     let adverts = world.longest_interval(instance) * u32::from(definition.down_adverts);
     // Routers of a group ask again after an interval.
     let asks = world.longest_interval(instance) * 2 * u32::from(world.is_grouped(instance));
-    adverts + definition.longest_down() + asks + world.reaction * 2
+    let mut group = world.fellows(instance).chain([instance]);
+    let is_patient = group.any(|instance| world.seat(host, instance).patient);
+    let introduction = if is_patient { INTRODUCTION } else { Duration::ZERO };
+    adverts + definition.longest_down() + asks + introduction + world.reaction * 2
 }

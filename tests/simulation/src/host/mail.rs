@@ -25,8 +25,11 @@ pub(crate) enum News {
 /// What the rest of the agent tells the loop.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
-    /// Bring the instance to what it is meant to be now.
-    Bring(usize),
+    /// Bring the instance to what it is meant to be now. One that is new nobody has served yet.
+    Bring {
+        instance: usize,
+        is_new: bool,
+    },
     /// Checks or the link changed.
     Refresh(usize),
     Stop,
@@ -42,7 +45,7 @@ pub(crate) enum Effect {
     Changed { instance: usize, transition: Transition },
     Discarded { instance: usize, source: IpAddr, why: Discard },
     Warn { instance: usize, warning: Warning },
-    Runs { instance: usize, definition: Rc<Definition> },
+    Runs { instance: usize, definition: Rc<Definition>, introduced: bool },
     Healthy { instance: usize, health: Health },
     Left { instance: usize },
     Exited,

@@ -2,6 +2,7 @@
 
 mod befall;
 mod moves;
+mod recreate;
 
 use super::{HostPlan, Kind, Plan, Program, Weather};
 use crate::chance::Chance;
@@ -49,8 +50,9 @@ pub(super) fn plan(seed: u64) -> Plan {
         quiet: Duration::ZERO,
     };
     befall::draw(chance, &mut plan, down);
-    // Of a stream of its own, so that the rest of a plan stays what it was.
+    // Of streams of their own, so that the rest of a plan stays what it was.
     moves::draw(&mut Chance::stream(seed, 4), &mut plan);
+    recreate::draw(&mut Chance::stream(seed, 5), &mut plan);
     plan
 }
 
@@ -89,6 +91,7 @@ fn definition(chance: &mut Chance, number: u8, hosts: usize, interval: Duration)
         false => Duration::ZERO,
     };
     Definition {
+        exists: true,
         vrid: number + 51,
         version: if v2 { Version::V2 } else { Version::V3 },
         family,

@@ -103,6 +103,14 @@ pub enum Action {
         change: Change,
         delays: Vec<Duration>,
     },
+    /// The instance is deleted, and defined again when it is over; each host is told of either
+    /// after its own delay.
+    Recreate {
+        instance: usize,
+        deleted: Vec<Duration>,
+        created: Vec<Duration>,
+        lasts: Duration,
+    },
 }
 
 /// What is new about a definition.
@@ -147,6 +155,7 @@ impl Action {
                 | Self::Restart { .. }
                 | Self::Drain { .. }
                 | Self::Redefine { .. }
+                | Self::Recreate { .. }
         )
     }
 
@@ -165,6 +174,7 @@ impl Action {
             | Self::Weaken { lasts, .. }
             | Self::Unsure { lasts, .. }
             | Self::Drain { lasts, .. }
+            | Self::Recreate { lasts, .. }
             | Self::Kill { away: lasts, .. }
             | Self::PowerOff { away: lasts, .. }
             | Self::Restart { away: lasts, .. } => Some(*lasts),

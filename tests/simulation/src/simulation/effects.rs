@@ -2,7 +2,7 @@
 
 use super::{Elected, Event, Simulation};
 use crate::checker::Happening;
-use crate::definition::address;
+use crate::definition::{Definition, address};
 use crate::host::{Effect, Packet};
 use crate::mutation::Mutation;
 use std::net::IpAddr;
@@ -36,10 +36,11 @@ impl Simulation<'_> {
                     let reason = &transition.reason;
                     self.judge(&Happening::Changed { host, instance, reason });
                 }
-                Effect::Runs { instance, definition } => {
+                Effect::Runs { instance, definition, introduced } => {
                     let seat = &mut self.world.seats[host][instance];
                     let before = seat.priority(host);
-                    seat.definition = Some(definition);
+                    (seat.definition, seat.introduced) = (Some(definition), introduced);
+                    seat.told = now;
                     if seat.priority(host) != before {
                         seat.priority_since = now;
                     }
@@ -61,11 +62,20 @@ impl Simulation<'_> {
         let now = self.world.now;
         let seat = &mut self.world.seats[host][instance];
         (seat.state, seat.former_since, seat.since) = (to, seat.since, now);
+        // What it waited as a BACKUP is still to be judged when it is MASTER.
+        if to != StateName::Master {
+            let introduced = std::mem::take(&mut seat.introduced);
+            let waits = |it: &Rc<Definition>| {
+                it.startup_delay.is_zero() && it.is_outranked(host, seat.priority(host))
+            };
+            seat.patient = introduced && seat.definition.as_ref().is_some_and(waits);
+        }
         if self.mutation == Mutation::AddressesGoneBeforeSuccessor && to == StateName::Init {
             return self.wish(host, instance, Custody::None);
         }
         if to == StateName::Master {
             seat.elected += 1;
+            self.unserved[instance] = false;
             self.elected.push(Elected { at: now, host, instance });
             seat.presumed = resumed && seat.pending;
         }

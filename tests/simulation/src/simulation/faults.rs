@@ -2,6 +2,7 @@
 
 use super::{Event, Simulation};
 use crate::checker::Happening;
+use crate::definition::Definition;
 use crate::host::Order;
 use crate::plan::{Action, Change};
 use crate::tally::Tally;
@@ -45,6 +46,7 @@ impl Simulation<'_> {
             Action::Redefine { instance, change, delays } => {
                 self.redefine(*instance, *change, delays);
             }
+            Action::Recreate { instance, deleted, .. } => self.exist(*instance, false, deleted),
         }
         self.judge(&Happening::Step { action: &step.action });
     }
@@ -78,6 +80,7 @@ impl Simulation<'_> {
             },
             Action::Drain { host, instance, .. } => self.drain(*host, *instance, false),
             Action::Redefine { .. } => {}
+            Action::Recreate { instance, created, .. } => self.exist(*instance, true, created),
         }
         self.judge(&Happening::Step { action: &step.action });
     }
@@ -150,7 +153,7 @@ impl Simulation<'_> {
     fn drain(&mut self, host: usize, instance: usize, drained: bool) {
         for instance in self.plan.fellows(instance) {
             self.hosts[host].seats[instance].drained = drained;
-            self.order(host, Order::Bring(instance));
+            self.order(host, Order::Bring { instance, is_new: false });
         }
     }
 
@@ -164,7 +167,28 @@ impl Simulation<'_> {
 
     fn redefine_alone(&mut self, instance: usize, change: Change, delays: &[Duration]) {
         let mut definition = (*self.world.definitions[instance]).clone();
+        // Nobody changes what is deleted.
+        if !definition.exists {
+            return;
+        }
         change.apply(&mut definition);
+        self.hand_out(instance, definition, delays);
+    }
+
+    /// A sync group comes and goes as a whole.
+    fn exist(&mut self, instance: usize, exists: bool, delays: &[Duration]) {
+        for instance in self.plan.fellows(instance) {
+            let mut definition = (*self.world.definitions[instance]).clone();
+            definition.exists = exists;
+            self.unserved[instance] = exists;
+            if exists {
+                self.world.begin_anew(instance);
+            }
+            self.hand_out(instance, definition, delays);
+        }
+    }
+
+    fn hand_out(&mut self, instance: usize, definition: Definition, delays: &[Duration]) {
         let definition = Rc::new(definition);
         self.world.definitions[instance] = definition.clone();
         self.world.redefined[instance] = Some(self.world.now);
@@ -172,7 +196,8 @@ impl Simulation<'_> {
         for (host, delay) in delays.iter().enumerate() {
             let definition = definition.clone();
             let generation = self.generations[instance];
-            let event = Event::Reaches { host, instance, generation, definition };
+            let is_new = self.unserved[instance];
+            let event = Event::Reaches { host, instance, generation, definition, is_new };
             self.schedule(self.world.now + *delay, event);
         }
     }

@@ -32,6 +32,7 @@ pub(crate) fn fleet(seed: u64, takeover: Takeover, interval: Duration, prioritie
         addresses: 1,
         full_weight: 0,
         priorities: priorities.iter().copied().map(Some).collect(),
+        exists: true,
         standings: Vec::new(),
     };
     Plan {
