@@ -1,9 +1,11 @@
 //! Processor time and memory, as the kernel accounts for them.
 //!
-//! The machine's time is what is left of the wall clock when the idle time is taken away: with
-//! tick-based accounting the kernel counts idleness exactly, and work only by samples. What
-//! bystanders take is taken away as well: it comes and goes, and hides what a backup costs.
+//! The machine's time is that of all threads there are, the kernel's among them, each of which the
+//! scheduler counts in nanoseconds. (The idle time of /proc/stat is in hundredths of a second, more
+//! than what a backup costs.) An interrupt that finds a processor idle is in nobody's. What
+//! bystanders take is left out: it comes and goes, and hides what a backup costs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -21,36 +23,43 @@ pub struct Load {
 /// Watches for `period`: the machine, and the trees of processes with these roots.
 pub fn watch(period: Duration, roots: &[u32]) -> Load {
     let bystanders = bystanders();
+    let times = || -> BTreeMap<u32, Duration> {
+        let all = processes().filter(|pid| !bystanders.contains(pid));
+        all.map(|pid| (pid, process_time(pid))).collect()
+    };
+    let of_trees = || -> Vec<Duration> { roots.iter().map(|root| tree_time(*root)).collect() };
     let start = Instant::now();
-    let idle = idle_time();
-    let before: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
-    let others: Vec<Duration> = bystanders.iter().map(|pid| process_time(*pid)).collect();
+    let (before, trees_before) = (times(), of_trees());
     thread::sleep(period);
-    let after: Vec<Duration> = roots.iter().map(|root| tree_time(*root)).collect();
-    let others = bystanders.iter().zip(others);
-    let others: Duration =
-        others.map(|(pid, before)| process_time(*pid).saturating_sub(before)).sum();
-    let idle = idle_time().saturating_sub(idle);
+    let (after, trees_after) = (times(), of_trees());
     let elapsed = start.elapsed();
-    let processors = thread::available_parallelism().map_or(1, usize::from) as f64;
     let a_second = |time: Duration| time.as_secs_f64() * 1e3 / elapsed.as_secs_f64();
-    let trees = before.iter().zip(after).map(|(before, after)| after.saturating_sub(*before));
-    let machine = processors * 1e3 - a_second(idle + others);
-    Load { machine, trees: trees.map(a_second).collect() }
+    // What began meanwhile has all of its time from it; what ended is lost, and there is little.
+    let since = |(pid, time): (&u32, &Duration)| {
+        time.saturating_sub(before.get(pid).copied().unwrap_or_default())
+    };
+    let trees = trees_before.iter().zip(trees_after);
+    Load {
+        machine: a_second(after.iter().map(since).sum()),
+        trees: trees.map(|(before, after)| a_second(after.saturating_sub(*before))).collect(),
+    }
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Programs that ran before this one began, and the kernel's thread that looks after the memory of
 /// a virtual machine. Its other threads may work for a laboratory.
 fn bystanders() -> Vec<u32> {
     let own = born(std::process::id()).unwrap_or_default();
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let all = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_bystander = |pid: &u32| {
         let is_kernel = fs::read_link(format!("/proc/{pid}/exe")).is_err();
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         born(*pid).is_some_and(|it| it < own) && (!is_kernel || name.starts_with("kdamond"))
     };
-    all.filter(is_bystander).collect()
+    processes().filter(is_bystander).collect()
 }
 
 /// When a process began, in ticks since the machine did (proc(5), `starttime`).
@@ -85,19 +94,6 @@ pub fn resident_of(processes: &[u32]) -> f64 {
         line.and_then(|it| it.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
     };
     processes.iter().copied().map(kilobytes).sum::<f64>() * 1024.0 / 1e6
-}
-
-/// Idle, waiting for disks, and stolen by other machines: the first line of /proc/stat, in
-/// hundredths of a second (proc(5)).
-fn idle_time() -> Duration {
-    let text = fs::read_to_string("/proc/stat").expect("proc is mounted");
-    Duration::from_millis(idle_ticks(&text).expect("its first line is of all processors") * 10)
-}
-
-fn idle_ticks(stat: &str) -> Option<u64> {
-    let fields: Vec<u64> =
-        stat.lines().next()?.split_whitespace().skip(1).flat_map(str::parse).collect();
-    Some(fields.get(3)? + fields.get(4)? + fields.get(7)?)
 }
 
 fn tree_time(root: u32) -> Duration {
@@ -149,6 +145,8 @@ pub fn tree(root: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -162,10 +160,19 @@ mod tests {
     }
 
     #[test]
-    fn idleness_is_idle_waiting_and_stolen() {
-        let stat = "cpu  100 2 30 4000 50 6 7 8 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n";
-        assert_eq!(idle_ticks(stat), Some(4058));
-        assert_eq!(idle_ticks("cpu 1 2"), None);
+    fn work_of_any_process_is_work_of_the_machine() {
+        let busy = AtomicBool::new(true);
+        let load = thread::scope(|scope| {
+            scope.spawn(|| {
+                while busy.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+            let load = watch(Duration::from_millis(300), &[std::process::id()]);
+            busy.store(false, Ordering::Relaxed);
+            load
+        });
+        assert!(load.trees[0] > 0.0 && load.machine >= load.trees[0] * 0.9, "{load:?}");
     }
 
     #[test]

@@ -23,8 +23,7 @@ const LISTENING: Duration = Duration::from_secs(3);
 struct Steady {
     rows: [Row; 4],
     setup: Setup,
-    /// How long each state is watched. Idleness is counted in hundredths of a second: the less
-    /// there is to see, the longer.
+    /// How long each state is watched: the less there is to see, the longer.
     period: Duration,
 }
 
