@@ -25,7 +25,7 @@ KEEP ?=
 help:
 	@echo "make demo        two nginx hosts, a client, a server; failures while a client counts"
 	@echo "make demo KEEP=1 the same, left running to look around"
-	@echo "make bench       measured beside keepalived in some forty minutes: docs/benchmarks.md;"
+	@echo "make bench       measured beside keepalived in half an hour: docs/benchmarks.md;"
 	@echo "                 QUICK=1 takes five minutes, ONLY=F4 measures one line of the table;"
 	@echo "                 ONLY=SOAK: ten minutes of changes under load, ONLY=SOAK-FLEET the same"
 	@echo "                 through a server"
