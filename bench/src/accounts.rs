@@ -23,26 +23,39 @@ pub struct Load {
 /// Watches for `period`: the machine, and the trees of processes with these roots.
 pub fn watch(period: Duration, roots: &[u32]) -> Load {
     let bystanders = bystanders();
-    let times = || -> BTreeMap<u32, Duration> {
-        let all = processes().filter(|pid| !bystanders.contains(pid));
-        all.map(|pid| (pid, process_time(pid))).collect()
-    };
-    let of_trees = || -> Vec<Duration> { roots.iter().map(|root| tree_time(*root)).collect() };
+    let all = || threads(processes().filter(|pid| !bystanders.contains(pid)));
+    let of_trees = || roots.iter().map(|root| threads(tree(*root))).collect::<Vec<_>>();
     let start = Instant::now();
-    let (before, trees_before) = (times(), of_trees());
+    let (before, trees_before) = (all(), of_trees());
     thread::sleep(period);
-    let (after, trees_after) = (times(), of_trees());
+    let (after, trees_after) = (all(), of_trees());
     let elapsed = start.elapsed();
     let a_second = |time: Duration| time.as_secs_f64() * 1e3 / elapsed.as_secs_f64();
-    // What began meanwhile has all of its time from it; what ended is lost, and there is little.
-    let since = |(pid, time): (&u32, &Duration)| {
-        time.saturating_sub(before.get(pid).copied().unwrap_or_default())
-    };
-    let trees = trees_before.iter().zip(trees_after);
+    let trees = trees_before.iter().zip(&trees_after);
     Load {
-        machine: a_second(after.iter().map(since).sum()),
-        trees: trees.map(|(before, after)| a_second(after.saturating_sub(*before))).collect(),
+        machine: a_second(grown(&before, &after)),
+        trees: trees.map(|(before, after)| a_second(grown(before, after))).collect(),
     }
+}
+
+/// Threads by their ids, each with its time.
+type Times = BTreeMap<u32, Duration>;
+
+fn threads(processes: impl IntoIterator<Item = u32>) -> Times {
+    let of = |pid: u32| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let all = processes.into_iter().flat_map(of);
+    let timed =
+        all.map(|it| Some((it.file_name().to_str()?.parse().ok()?, thread_time(&it.path()))));
+    timed.flatten().collect()
+}
+
+/// What they have done meanwhile. One that began has all of its time from it; one that ended takes
+/// what it did along, and nothing of what the others did.
+fn grown(before: &Times, after: &Times) -> Duration {
+    let since = |(id, time): (&u32, &Duration)| {
+        time.saturating_sub(before.get(id).copied().unwrap_or_default())
+    };
+    after.iter().map(since).sum()
 }
 
 fn processes() -> impl Iterator<Item = u32> {
@@ -94,15 +107,6 @@ pub fn resident_of(processes: &[u32]) -> f64 {
         line.and_then(|it| it.trim().split(' ').next()?.parse::<f64>().ok()).unwrap_or_default()
     };
     processes.iter().copied().map(kilobytes).sum::<f64>() * 1024.0 / 1e6
-}
-
-fn tree_time(root: u32) -> Duration {
-    tree(root).into_iter().map(process_time).sum()
-}
-
-fn process_time(pid: u32) -> Duration {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads.map(|thread| thread_time(&thread.path())).sum()
 }
 
 /// The time of one thread, exactly, by its directory in /proc; zero when it is gone.
@@ -178,15 +182,49 @@ mod tests {
     #[test]
     fn work_of_this_process_is_seen() {
         let us = std::process::id();
-        let before = tree_time(us);
+        let time = || threads(tree(us)).into_values().sum::<Duration>();
+        let before = time();
         let start = Instant::now();
         let mut sum = 0_u64;
-        while tree_time(us) < before + Duration::from_millis(20) {
+        while time() < before + Duration::from_millis(20) {
             sum = std::hint::black_box(sum.wrapping_add(1));
             assert!(start.elapsed() < Duration::from_secs(30), "20 ms of work were not seen");
         }
         assert!(resident(us) > 0.5);
-        assert!(waited(us, "no such thread").is_zero());
+    }
+
+    #[test]
+    fn a_thread_that_ends_takes_nothing_of_the_others_along() {
+        let milliseconds = |of: &[(u32, u64)]| -> Times {
+            of.iter().map(|(id, time)| (*id, Duration::from_millis(*time))).collect()
+        };
+        let before = milliseconds(&[(1, 50), (2, 10)]);
+        let after = milliseconds(&[(2, 13), (3, 4)]);
+        assert_eq!(grown(&before, &after), Duration::from_millis(7));
+    }
+
+    #[test]
+    fn threads_that_outnumber_the_processors_wait() {
+        let count = thread::available_parallelism().map_or(1, usize::from) + 1;
+        let busy = AtomicBool::new(true);
+        thread::scope(|scope| {
+            for _ in 0..count {
+                let spin = || {
+                    while busy.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                };
+                thread::Builder::new().name("crowded".into()).spawn_scoped(scope, spin).unwrap();
+            }
+            let (us, start) = (std::process::id(), Instant::now());
+            let is_over = || start.elapsed() > Duration::from_secs(30);
+            while waited(us, "crowded").is_zero() && !is_over() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            busy.store(false, Ordering::Relaxed);
+            assert!(!is_over(), "none of them waited");
+            assert!(waited(us, "no such thread").is_zero());
+        });
     }
 
     #[test]
