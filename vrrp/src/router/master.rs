@@ -3,6 +3,7 @@
 use super::Router;
 use crate::announcer::Announcer;
 use crate::config::Priority;
+use crate::custody::Keeping;
 use crate::output::{Discard, Output, Reason, Warning};
 use crate::packet::Advertisement;
 use crate::state::{Heard, Master, Rival, State};
@@ -132,11 +133,14 @@ impl Router {
         }
     }
 
-    /// The addresses are on the interface.
+    /// The addresses are on the interface. Of a master that resigned before they were: it holds
+    /// them until it is succeeded, and its clients still ask its predecessor.
     pub(super) fn claimed(&mut self, now: Time) {
         if let State::Master(mut master) = self.state {
             master.announcer.claimed(now, self.config.announcements);
             self.announce(now, master);
+        } else if let Keeping::Holding { .. } = self.keeping {
+            self.outputs.push_back(Output::Announce);
         }
     }
 

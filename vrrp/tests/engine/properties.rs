@@ -197,7 +197,9 @@ impl Life {
                     self.state = change.to;
                 }
                 Output::Announce => {
-                    assert_eq!(self.router.state(), StateName::Master, "only a master announces");
+                    let is_master = self.router.state() == StateName::Master;
+                    let holds = self.router.is_holding() && self.kernel == Custody::Serving;
+                    assert!(is_master || holds, "only one who serves announces");
                 }
                 Output::Stopped => assert_eq!(self.kernel, Custody::None, "stopped and holding"),
                 Output::Elected(_) | Output::Discarded { .. } | Output::Warn(_) => {}
