@@ -3,7 +3,8 @@
 //! The machine's time is that of all threads there are, the kernel's among them, each of which the
 //! scheduler counts in nanoseconds. (The idle time of /proc/stat is in hundredths of a second, more
 //! than what a backup costs.) An interrupt that finds a processor idle is in nobody's. What
-//! bystanders take is left out: it comes and goes, and hides what a backup costs.
+//! bystanders take is left out, and what the bench itself takes to look: it comes and goes, and
+//! hides what a backup costs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,15 +15,17 @@ use std::time::{Duration, Instant};
 /// What happened in a period, in milliseconds of processor time a second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
-    /// All processors, all processes but bystanders, and the kernel's own work.
+    /// All processors, all processes but the bench and bystanders, and the kernel's own work.
     pub machine: f64,
     /// Each of the process trees that were asked for.
     pub trees: Vec<f64>,
 }
 
-/// Watches for `period`: the machine, and the trees of processes with these roots.
+/// Watches for `period`: the machine, and the trees of processes with these roots. What was written
+/// to disk before is there first, so that it is not written meanwhile.
 pub fn watch(period: Duration, roots: &[u32]) -> Load {
     let bystanders = bystanders();
+    nix::unistd::sync();
     let all = || threads(processes().filter(|pid| !bystanders.contains(pid)));
     let of_trees = || roots.iter().map(|root| threads(tree(*root))).collect::<Vec<_>>();
     let start = Instant::now();
@@ -63,14 +66,16 @@ fn processes() -> impl Iterator<Item = u32> {
     all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Programs that ran before this one began, and the kernel's thread that looks after the memory of
-/// a virtual machine. Its other threads may work for a laboratory.
+/// This program and those that ran before it began, and the kernel's thread that looks after the
+/// memory of a virtual machine. Its other threads may work for a laboratory.
 fn bystanders() -> Vec<u32> {
-    let own = born(std::process::id()).unwrap_or_default();
+    let this = std::process::id();
+    let own = born(this).unwrap_or_default();
     let is_bystander = |pid: &u32| {
         let is_kernel = fs::read_link(format!("/proc/{pid}/exe")).is_err();
         let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        born(*pid).is_some_and(|it| it < own) && (!is_kernel || name.starts_with("kdamond"))
+        let is_older = born(*pid).is_some_and(|it| it < own);
+        *pid == this || is_older && (!is_kernel || name.starts_with("kdamond"))
     };
     processes().filter(is_bystander).collect()
 }
@@ -149,34 +154,39 @@ pub fn tree(root: u32) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command};
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
 
     #[test]
-    fn a_bystander_is_older_and_no_thread_of_the_kernel() {
+    fn a_bystander_is_this_program_or_an_older_one_and_no_thread_of_the_kernel() {
         let own = std::process::id();
         assert!(born(own).is_some());
+        let mut child = idler();
         let bystanders = bystanders();
-        assert!(!bystanders.contains(&own) && !bystanders.contains(&2), "{bystanders:?}");
+        end(&mut child);
+        assert!(bystanders.contains(&own) && !bystanders.contains(&2), "{bystanders:?}");
+        assert!(!bystanders.contains(&child.id()), "{bystanders:?}");
         let parent = nix::unistd::getppid().as_raw().cast_unsigned();
         assert!(bystanders.contains(&parent), "{bystanders:?}");
     }
 
     #[test]
-    fn work_of_any_process_is_work_of_the_machine() {
-        let busy = AtomicBool::new(true);
-        let load = thread::scope(|scope| {
-            scope.spawn(|| {
-                while busy.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
-            let load = watch(Duration::from_millis(300), &[std::process::id()]);
-            busy.store(false, Ordering::Relaxed);
-            load
-        });
+    fn work_of_any_other_process_is_work_of_the_machine() {
+        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let load = watch(Duration::from_millis(300), &[child.id()]);
+        end(&mut child);
         assert!(load.trees[0] > 0.0 && load.machine >= load.trees[0] * 0.9, "{load:?}");
+    }
+
+    fn idler() -> Child {
+        Command::new("sleep").arg("60").spawn().unwrap()
+    }
+
+    fn end(child: &mut Child) {
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]
@@ -229,10 +239,9 @@ mod tests {
 
     #[test]
     fn a_child_belongs_to_the_tree() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = idler();
         let found = tree(std::process::id());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        end(&mut child);
         assert!(found.contains(&child.id()), "{found:?}");
     }
 }

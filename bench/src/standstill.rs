@@ -1,7 +1,9 @@
 //! Whether the machine itself stood still, as a virtual one does while its host does something
 //! else: then nothing on it was on time, whoever is measured. A thread on each processor, before
-//! all others, sleeps and looks how late it woke.
+//! all others, sleeps and looks how late it woke. What holds up one thread alone it does not see:
+//! memory that the host took away and has to fetch before that thread can go on.
 
+use std::fs;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,9 +67,33 @@ fn come_first_on(processor: usize) {
     assert_eq!(set, 0, "realtime priorities need root");
 }
 
+/// How often a thread of this machine has slept until the host had fetched its memory (KVM's
+/// asynchronous page faults), since the machine began. 0 on one that has no host.
+pub fn fetched() -> u64 {
+    hypervisor_callbacks(&fs::read_to_string("/proc/interrupts").unwrap_or_default())
+}
+
+/// The end of each such sleep is an interrupt of this name (proc(5), `/proc/interrupts`).
+fn hypervisor_callbacks(interrupts: &str) -> u64 {
+    let counts = interrupts.lines().find_map(|line| line.trim_start().strip_prefix("HYP:"));
+    let counts = counts.unwrap_or_default().split_whitespace();
+    counts.map_while(|it| it.parse::<u64>().ok()).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn callbacks_of_all_processors_are_one_sum() {
+        let interrupts = concat!(
+            "           CPU0       CPU1\n",
+            " RES:     12948      12681   Rescheduling interrupts\n",
+            " HYP:        83         32   Hypervisor callback interrupts\n",
+        );
+        assert_eq!(hypervisor_callbacks(interrupts), 115);
+        assert_eq!(hypervisor_callbacks("RES: 1 2 Rescheduling"), 0);
+    }
 
     #[test]
     fn no_processor_wakes_as_early_as_it_was_asked_to() {

@@ -13,7 +13,7 @@ use crate::accounts::waited;
 use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
 use crate::scene::{Pair, write_file};
 use crate::setup::{Role, Setup};
-use crate::standstill::StandstillWatch;
+use crate::standstill::{StandstillWatch, fetched};
 use crate::wire::{claimed, longest_gap};
 
 const ADDED: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 99);
@@ -49,6 +49,13 @@ impl Line for Reload {
                 Target::Open,
             ),
             row(
+                "R1 fetched",
+                "the same: memory of the machine that its host had to fetch first",
+                Unit::Count,
+                "",
+                Target::Open,
+            ),
+            row(
                 "R1 waited",
                 "the same: time in all that the master's VRRP thread waited for a processor",
                 Unit::Milliseconds,
@@ -74,7 +81,7 @@ impl Line for Reload {
         thread::sleep(setup.interval * 2 + turn.phase(setup.interval));
         let [master, _] = pair.processes().map(|it| it.pid());
         let speaker = if subject == Subject::Ours { "vrrp" } else { "keepalived" };
-        let before = waited(master, speaker);
+        let before = (waited(master, speaker), fetched());
         let standstill = StandstillWatch::start();
         let changed = Instant::now();
         pair.reload();
@@ -82,12 +89,13 @@ impl Line for Reload {
         wait::until("the added VIP", wait::GENEROUS, held, |held| *held);
         thread::sleep(AFTERMATH);
         let standstill = milliseconds(standstill.finish());
-        let waited = waited(master, speaker).saturating_sub(before);
+        let (waited, fetched) = (waited(master, speaker) - before.0, fetched() - before.1);
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
         Readings::one("R1", milliseconds(longest_gap(&heard, master, changed)))
             .with("R1 false", claimed(&heard, backup).len() as f64)
             .with("R1 machine", standstill)
+            .with("R1 fetched", fetched as f64)
             .with("R1 waited", milliseconds(waited))
     }
 }

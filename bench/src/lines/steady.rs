@@ -2,12 +2,12 @@
 //! segment, the backup as what is added when it joins.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vipfleet_tests::lab::Lab;
 
 use crate::accounts::{Load, watch};
-use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit};
+use crate::line::{Effort, Line, Readings, Row, Subject, Target, Turn, Unit, milliseconds};
 use crate::scene::{Router, wait_for_all};
 use crate::sender::Sender;
 use crate::setup::{Role, Setup};
@@ -23,8 +23,9 @@ const LISTENING: Duration = Duration::from_secs(3);
 struct Steady {
     rows: [Row; 4],
     setup: Setup,
-    /// How long each state is watched: the less there is to see, the longer.
+    /// How long each state is watched, and how often: the less there is to see, the more.
     period: Duration,
+    runs: usize,
 }
 
 pub(super) fn lines() -> Vec<Box<dyn Line>> {
@@ -42,6 +43,7 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
             ],
             setup: Setup::many(1, Duration::from_millis(100)),
             period: Duration::from_secs(8),
+            runs: 2,
         },
         Steady {
             rows: [
@@ -52,6 +54,7 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
             ],
             setup: Setup::many(1, Duration::from_secs(1)),
             period: Duration::from_secs(10),
+            runs: 3,
         },
     ];
     lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
@@ -67,7 +70,7 @@ impl Line for Steady {
     }
 
     fn runs(&self, _subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, 2)
+        effort.pick(1, self.runs)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
@@ -105,14 +108,14 @@ fn is_quiet(idle: &Load) -> bool {
 impl Steady {
     fn floor(&self, lab: &Lab, idle: &Load, period: Duration) -> Readings {
         let sender = Sender::start(lab.host("n1"), self.setup.instances, self.setup.interval);
+        // A thread of the bench: what it takes is not the machine's until it is said to be.
+        let (before, start) = (sender.time(), Instant::now());
         let load = watch(period, &[]);
-        let before = sender.time();
-        thread::sleep(period);
-        let own = (sender.time() - before).as_secs_f64() * 1e3 / period.as_secs_f64();
+        let own = milliseconds(sender.time() - before) / start.elapsed().as_secs_f64();
         let [master, _, own_master, _] = &self.rows;
         let readings = Readings::one(own_master.id, own);
         if is_quiet(idle) {
-            readings.with(master.id, load.machine - idle.machine)
+            readings.with(master.id, own + load.machine - idle.machine)
         } else {
             readings
         }
