@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::statistics::percentile;
+
 /// What happened in a period, in milliseconds of processor time a second.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
@@ -21,23 +23,53 @@ pub struct Load {
     pub trees: Vec<f64>,
 }
 
+/// How often the machine is looked at.
+const SLICE: Duration = Duration::from_secs(1);
+
 /// Watches for `period`: the machine, and the trees of processes with these roots. What was written
 /// to disk before is there first, so that it is not written meanwhile.
+///
+/// Of the trees all counts. Of the rest, the kernel's workers above all, it is what they take in
+/// the median second: they serve the machine at large, too, and that in bursts.
 pub fn watch(period: Duration, roots: &[u32]) -> Load {
     let bystanders = bystanders();
     nix::unistd::sync();
-    let all = || threads(processes().filter(|pid| !bystanders.contains(pid)));
-    let of_trees = || roots.iter().map(|root| threads(tree(*root))).collect::<Vec<_>>();
-    let start = Instant::now();
-    let (before, trees_before) = (all(), of_trees());
-    thread::sleep(period);
-    let (after, trees_after) = (all(), of_trees());
-    let elapsed = start.elapsed();
-    let a_second = |time: Duration| time.as_secs_f64() * 1e3 / elapsed.as_secs_f64();
-    let trees = trees_before.iter().zip(&trees_after);
-    Load {
-        machine: a_second(grown(&before, &after)),
-        trees: trees.map(|(before, after)| a_second(grown(before, after))).collect(),
+    let first = Look::now(roots, &bystanders);
+    let (mut last, mut rest) = (first.clone(), Vec::new());
+    let slices = period.div_duration_f64(SLICE).ceil() as u32;
+    for _ in 0..slices {
+        thread::sleep(period / slices);
+        let next = Look::now(roots, &bystanders);
+        let slice = last.until(&next);
+        rest.push(slice.machine - slice.trees.iter().sum::<f64>());
+        last = next;
+    }
+    let trees = first.until(&last).trees;
+    let rest = percentile(&rest, 0.5).expect("a period is not empty");
+    Load { machine: trees.iter().sum::<f64>() + rest, trees }
+}
+
+/// What all threads have done by a moment.
+#[derive(Debug, Clone)]
+struct Look {
+    at: Instant,
+    all: Times,
+    trees: Vec<Times>,
+}
+
+impl Look {
+    fn now(roots: &[u32], bystanders: &[u32]) -> Self {
+        let all = threads(processes().filter(|pid| !bystanders.contains(pid)));
+        let trees = roots.iter().map(|root| threads(tree(*root))).collect();
+        Self { at: Instant::now(), all, trees }
+    }
+
+    fn until(&self, later: &Self) -> Load {
+        let elapsed = (later.at - self.at).as_secs_f64();
+        let a_second = |before, after| grown(before, after).as_secs_f64() * 1e3 / elapsed;
+        let trees = self.trees.iter().zip(&later.trees);
+        let trees = trees.map(|(before, after)| a_second(before, after)).collect();
+        Load { machine: a_second(&self.all, &later.all), trees }
     }
 }
 

@@ -30,8 +30,9 @@ Clients send an ICMP echo each millisecond; a gap is a run of unanswered ones. F
 the last advert on the wire, so that the phase of the death within an interval is left out. S1 to S3
 are processor time of the whole machine, all threads of the kernel included, less what it takes idle
 and what the bench itself and programs take that ran before (`?` when other work keeps it busy), and
-beside it that of the processes alone. The yardstick is the least that the work costs by other
-means: a bare loop of `sendmmsg` (S1, S3), `ip -batch` (S4), raw etcd (C2).
+beside it that of the processes alone. The kernel's workers count with what they take in the median
+second. The yardstick is the least that the work costs by other means: a bare loop of `sendmmsg`
+(S1, S3), `ip -batch` (S4), raw etcd (C2).
 ";
 
 /// The load average that lines themselves leave behind.

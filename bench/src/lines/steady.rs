@@ -87,10 +87,10 @@ impl Line for Steady {
         let alone = watch(period, &[first.process().pid()]);
         let mut second = Router::start(&lab, subject, &self.setup, Role::Lower);
         thread::sleep(LISTENING);
-        let both = watch(period, &[second.process().pid()]);
+        let both = watch(period, &[first.process().pid(), second.process().pid()]);
         let [master, backup, own_master, own_backup] = &self.rows;
         let readings =
-            Readings::one(own_master.id, alone.trees[0]).with(own_backup.id, both.trees[0]);
+            Readings::one(own_master.id, alone.trees[0]).with(own_backup.id, both.trees[1]);
         if !is_quiet(&idle) {
             return readings;
         }
