@@ -23,9 +23,8 @@ const LISTENING: Duration = Duration::from_secs(3);
 struct Steady {
     rows: [Row; 4],
     setup: Setup,
-    /// How long each state is watched, and how often: the less there is to see, the more.
+    /// How long each state is watched: the less there is to see, the longer.
     period: Duration,
-    runs: usize,
 }
 
 pub(super) fn lines() -> Vec<Box<dyn Line>> {
@@ -43,7 +42,6 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
             ],
             setup: Setup::many(1, Duration::from_millis(100)),
             period: Duration::from_secs(8),
-            runs: 2,
         },
         Steady {
             rows: [
@@ -54,7 +52,6 @@ pub(super) fn lines() -> Vec<Box<dyn Line>> {
             ],
             setup: Setup::many(1, Duration::from_secs(1)),
             period: Duration::from_secs(10),
-            runs: 3,
         },
     ];
     lines.into_iter().map(|line| Box::new(line) as Box<dyn Line>).collect()
@@ -70,7 +67,7 @@ impl Line for Steady {
     }
 
     fn runs(&self, _subject: Subject, effort: Effort) -> usize {
-        effort.pick(1, self.runs)
+        effort.pick(1, 2)
     }
 
     fn run(&self, subject: Subject, turn: Turn) -> Readings {
