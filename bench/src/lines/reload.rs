@@ -89,7 +89,8 @@ impl Line for Reload {
         wait::until("the added VIP", wait::GENEROUS, held, |held| *held);
         thread::sleep(AFTERMATH);
         let standstill = milliseconds(standstill.finish());
-        let (waited, fetched) = (waited(master, speaker) - before.0, fetched() - before.1);
+        let waited = waited(master, speaker).saturating_sub(before.0);
+        let fetched = fetched() - before.1;
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
         Readings::one("R1", milliseconds(longest_gap(&heard, master, changed)))
