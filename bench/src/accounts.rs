@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::statistics::percentile;
+use crate::statistics::Spread;
 
 /// What happened in a period, in milliseconds of processor time a second.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +45,8 @@ pub fn watch(period: Duration, roots: &[u32]) -> Load {
         last = next;
     }
     let trees = first.until(&last).trees;
-    let rest = percentile(&rest, 0.5).expect("a period is not empty");
-    Load { machine: trees.iter().sum::<f64>() + rest, trees }
+    let rest = Spread::of(&rest).expect("a period is not empty");
+    Load { machine: trees.iter().sum::<f64>() + rest.median, trees }
 }
 
 /// What all threads have done by a moment.

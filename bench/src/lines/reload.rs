@@ -81,7 +81,7 @@ impl Line for Reload {
         thread::sleep(setup.interval * 2 + turn.phase(setup.interval));
         let [master, _] = pair.processes().map(|it| it.pid());
         let speaker = if subject == Subject::Ours { "vrrp" } else { "keepalived" };
-        let before = (waited(master, speaker), fetched());
+        let (waited_before, fetched_before) = (waited(master, speaker), fetched());
         let standstill = StandstillWatch::start();
         let changed = Instant::now();
         pair.reload();
@@ -89,8 +89,8 @@ impl Line for Reload {
         wait::until("the added VIP", wait::GENEROUS, held, |held| *held);
         thread::sleep(AFTERMATH);
         let standstill = milliseconds(standstill.finish());
-        let waited = waited(master, speaker).saturating_sub(before.0);
-        let fetched = fetched() - before.1;
+        let waited = waited(master, speaker).saturating_sub(waited_before);
+        let fetched = fetched() - fetched_before;
         let heard = adverts.heard();
         let [master, backup] = ["n1", "n2"].map(|name| lab.host(name).address().into());
         Readings::one("R1", milliseconds(longest_gap(&heard, master, changed)))
